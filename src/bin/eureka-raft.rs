@@ -1,0 +1,3 @@
+//! The `eureka-raft` binary: its command line follows.
+
+fn main() {}

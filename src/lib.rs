@@ -1,0 +1,19 @@
+//! eureka-raft: a service registry that serves Netflix Eureka's REST API and keeps its state in Raft.
+//!
+//! # Layout
+//!
+//! | layer | module | owns |
+//! |---|---|---|
+//! | L0 | [`registry`] | applications, instances, leases: a deterministic function of the log |
+//! | L1 | `wire` | Eureka's documents, JSON and XML |
+//! | L1 | `codec`, `clock`, `net` | bytes with a version marker; the only clocks; the only sockets |
+//! | L2 | `store` | what is on disk: identity, log, snapshots |
+//! | L2 | `raft` | the sole user of openraft |
+//! | L3 | `node` | one running member: the use cases |
+//! | L4 | `http` | routes: decode, call the node, encode |
+//! | L5 | `server` | the process: configuration, listeners, signals, telemetry |
+//!
+//! Each layer uses only those above it in this table; `tests/tidy.rs` holds it.
+
+pub mod registry;
+
