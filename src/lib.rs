@@ -17,3 +17,5 @@
 
 pub mod registry;
 
+#[cfg(feature = "server")]
+pub mod wire;

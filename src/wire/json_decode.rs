@@ -1,0 +1,312 @@
+//! Registrations in JSON.
+//!
+//! Owns how Eureka clients write an instance as JSON, straight into a [`Draft`]: no tree is built.
+//! It may not check what an instance needs. Laxer than Eureka's parser wherever some client needs it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::registry::{LeaseTerms, Port};
+
+use super::draft::{DataCenterKind, Draft, DraftDataCenter, Entries, Field, TextField};
+use super::scalar::{self, MAX_DEPTH};
+
+/// Decodes `{"instance":{…}}`. What follows the closing brace is ignored, as Eureka does.
+///
+/// # Errors
+/// A sentence, if it is no such document; in Eureka's answer all are the same.
+pub(super) fn registration(text: &str) -> Result<Draft<'_>, String> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let Root(draft) = Root::deserialize(&mut json).map_err(|error| error.to_string())?;
+    Ok(draft)
+}
+
+/// Implements `Deserialize` for a type that is its own visitor of a JSON object.
+macro_rules! object {
+    ($type:ty, $expecting:literal, |$map:ident| $body:expr) => {
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+                struct Object;
+                impl<'de> Visitor<'de> for Object {
+                    type Value = $type;
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str($expecting)
+                    }
+                    fn visit_map<A: MapAccess<'de>>(
+                        self,
+                        mut $map: A,
+                    ) -> Result<Self::Value, A::Error> {
+                        $body
+                    }
+                }
+                json.deserialize_map(Object)
+            }
+        }
+    };
+}
+
+struct Root<'a>(Draft<'a>);
+struct Body<'a>(Draft<'a>);
+struct Lease(LeaseTerms);
+
+object!(Root<'de>, "an object of `instance`", |map| {
+    match map.next_key::<Key<'de>>()? {
+        Some(Key(key)) if key == "instance" => {}
+        _ => return Err(A::Error::custom("the first key is not `instance`")),
+    }
+    let Body(draft) = map.next_value()?;
+    match map.next_key::<Key<'de>>()? {
+        None => Ok(Root(draft)),
+        Some(_) => Err(A::Error::custom("something follows `instance`")),
+    }
+});
+
+object!(Body<'de>, "an instance", |map| {
+    let mut draft = Draft::default();
+    while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
+        set(&mut draft, Field::named(&key), &mut map)?;
+    }
+    Ok(Body(draft))
+});
+
+object!(Lease, "a lease", |map| {
+    let mut terms = LeaseTerms::default();
+    while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
+        if let Raw::Text(text) = map.next_value::<Raw<'de>>()? {
+            scalar::set_lease(&mut terms, &key, &text).map_err(A::Error::custom)?;
+        }
+    }
+    Ok(Lease(terms))
+});
+
+object!(DraftDataCenter, "a data center", |map| {
+    let mut center = DraftDataCenter::default();
+    let mut metadata: Option<&'de RawValue> = None;
+    while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
+        match (&*key, map.next_value::<Raw<'de>>()?) {
+            ("name", Raw::Text(name)) => {
+                center.kind = Some(DataCenterKind::named(&name).map_err(A::Error::custom)?);
+            }
+            ("name", Raw::Nested(_)) => return Err(A::Error::custom("name is no text")),
+            ("metadata", Raw::Nested(raw)) => metadata = Some(raw),
+            ("metadata", Raw::Null) => metadata = None,
+            _ => {}
+        }
+    }
+    // Other data centers' metadata is dropped unread, as Eureka's parser does: hence only now.
+    if let (Some(DataCenterKind::Amazon), Some(raw)) = (center.kind, metadata) {
+        center.metadata = serde_json::from_str(raw.get()).map_err(A::Error::custom)?;
+    }
+    Ok(center)
+});
+
+object!(Entries, "a flat metadata object", |map| {
+    let mut entries = Entries::default();
+    while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
+        match map.next_value::<Raw<'de>>()? {
+            Raw::Text(value) => entries.put(key, value),
+            Raw::Null => {}
+            Raw::Nested(_) => return Err(A::Error::custom("nested metadata")),
+        }
+    }
+    Ok(entries)
+});
+
+/// Reads the next value into `field`; an explicit null is as good as nothing.
+fn set<'de, A: MapAccess<'de>>(
+    draft: &mut Draft<'de>,
+    field: Field,
+    map: &mut A,
+) -> Result<(), A::Error> {
+    match field {
+        // Upper-cased from JSON only (`EurekaJacksonCodec`), not from XML.
+        Field::Text(TextField::AppGroupName) => {
+            if let Some(text) = scalar_of(map)? {
+                draft.set(TextField::AppGroupName, text.to_uppercase().into());
+            }
+        }
+        Field::Text(field) => {
+            if let Some(text) = scalar_of(map)? {
+                draft.set(field, text);
+            }
+        }
+        Field::Status => assign(&mut draft.status, scalar_of(map)?, scalar::status),
+        Field::Overridden => assign(&mut draft.overridden, scalar_of(map)?, scalar::status),
+        Field::Port => map.next_value::<PortChange>()?.apply(&mut draft.port),
+        Field::SecurePort => map
+            .next_value::<PortChange>()?
+            .apply(&mut draft.secure_port),
+        Field::CountryId => {
+            if let Some(text) = scalar_of(map)? {
+                let id = scalar::int32("countryId", &text).map_err(A::Error::custom)?;
+                draft.country_id = id.unwrap_or(0);
+            }
+        }
+        Field::DataCenter => draft.data_center = map.next_value()?,
+        Field::Lease => {
+            let lease: Option<Lease> = map.next_value()?;
+            draft.lease = lease.map(|Lease(terms)| terms).unwrap_or_default();
+        }
+        Field::Metadata => {
+            let entries: Option<Entries> = map.next_value()?;
+            draft.metadata = entries.unwrap_or_default();
+        }
+        Field::LastDirty => {
+            if let Some(text) = scalar_of(map)? {
+                draft.last_dirty_ms = scalar::timestamp(&text).map_err(A::Error::custom)?;
+            }
+        }
+        Field::Unknown => {
+            map.next_value::<Raw<'de>>()?;
+        }
+    }
+    Ok(())
+}
+
+/// The next value of a field that holds text, a number or a flag; null is `None`.
+fn scalar_of<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Cow<'de, str>>, A::Error> {
+    match map.next_value::<Raw<'de>>()? {
+        Raw::Text(text) => Ok(Some(text)),
+        Raw::Null => Ok(None),
+        Raw::Nested(_) => Err(A::Error::custom("an object or array in place of a value")),
+    }
+}
+
+fn assign<T>(place: &mut T, text: Option<Cow<'_, str>>, read: impl Fn(&str) -> T) {
+    if let Some(text) = text {
+        *place = read(&text);
+    }
+}
+
+/// A key, borrowed from the document unless it is escaped.
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Key<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Borrowed(text)))
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Owned(text.to_owned())))
+            }
+        }
+        json.deserialize_str(Text)
+    }
+}
+
+/// Any value: a string unescaped, a number or flag as it was written, an object or array unread.
+///
+/// Numbers as text, because metadata shows `1.10` as the client wrote it.
+enum Raw<'a> {
+    Null,
+    Text(Cow<'a, str>),
+    Nested(&'a RawValue),
+}
+
+impl<'de> Deserialize<'de> for Raw<'de> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(json)?;
+        let text = raw.get();
+        match text.as_bytes() {
+            [b'n', ..] => Ok(Self::Null),
+            [b'{' | b'[', ..] if depth(text) > MAX_DEPTH => {
+                Err(D::Error::custom("nested too deeply"))
+            }
+            [b'{' | b'[', ..] => Ok(Self::Nested(raw)),
+            [b'"', inner @ .., b'"'] if !inner.contains(&b'\\') => {
+                Ok(Self::Text(Cow::Borrowed(&text[1..text.len() - 1])))
+            }
+            [b'"', ..] => serde_json::from_str(text)
+                .map(|text: String| Self::Text(Cow::Owned(text)))
+                .map_err(D::Error::custom),
+            _ => Ok(Self::Text(Cow::Borrowed(text))),
+        }
+    }
+}
+
+/// How deep a valid JSON value nests.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut quoted, mut escaped) = (false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => quoted = !quoted,
+            b'{' | b'[' if !quoted => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+/// What a `port` says: a number, and whether it is enabled, where it says so.
+#[derive(Default)]
+struct PortChange {
+    number: Option<i32>,
+    enabled: Option<bool>,
+}
+
+impl PortChange {
+    fn apply(self, port: &mut Port) {
+        port.number = self.number.unwrap_or(port.number);
+        port.enabled = self.enabled.unwrap_or(port.enabled);
+    }
+
+    /// Garbage is port 0, as in Jackson's `getValueAsInt`.
+    fn set_number(&mut self, text: &str) -> Result<(), String> {
+        self.number = Some(scalar::int32("port", text)?.unwrap_or(0));
+        Ok(())
+    }
+}
+
+object!(PortObject, "a port", |map| {
+    let mut change = PortChange::default();
+    while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
+        // Inside a port, null is not absent: 0 and false.
+        match (&*key, map.next_value::<Raw<'de>>()?) {
+            ("$", Raw::Text(text)) => change.set_number(&text).map_err(A::Error::custom)?,
+            ("$", Raw::Null) => change.number = Some(0),
+            ("@enabled", Raw::Text(text)) => change.enabled = Some(scalar::flag(&text)),
+            ("@enabled", Raw::Null) => change.enabled = Some(false),
+            ("$" | "@enabled", Raw::Nested(_)) => {
+                return Err(A::Error::custom("an object or array in a port"));
+            }
+            _ => {}
+        }
+    }
+    Ok(PortObject(change))
+});
+
+struct PortObject(PortChange);
+
+impl<'de> Deserialize<'de> for PortChange {
+    /// The object Eureka writes, or the bare number of older clients and hand-written ones.
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        let mut change = Self::default();
+        match Raw::deserialize(json)? {
+            Raw::Null => {}
+            Raw::Text(text) => change.set_number(&text).map_err(D::Error::custom)?,
+            Raw::Nested(raw) => {
+                let PortObject(inner) =
+                    serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
+                change = inner;
+            }
+        }
+        Ok(change)
+    }
+}

@@ -1,0 +1,117 @@
+//! How Eureka reads numbers, flags and words, which clients write in many ways.
+//!
+//! Owns the rules by which text becomes a number, a flag or a status, for JSON and XML alike. It may
+//! not know which field it reads: each field has its own answer to [`Integer::Garbage`].
+
+use crate::registry::{InstanceStatus, LeaseTerms};
+
+/// How deep a document may nest, in any part of it: Eureka's own nest five deep.
+pub const MAX_DEPTH: usize = 64;
+
+/// What a text says when an integer is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Integer {
+    /// An integer, or the whole part of a decimal number.
+    Value(i64),
+    /// A number beyond 64 bits.
+    TooLarge,
+    /// Not a number.
+    Garbage,
+}
+
+/// Reads `text` as Jackson's `getValueAsLong` would, except that it tells garbage from 0.
+pub(super) fn integer(text: &str) -> Integer {
+    let text = text.trim();
+    if let Ok(value) = text.parse() {
+        return Integer::Value(value);
+    }
+    // `f64` would also read "inf" and "NaN".
+    let numeric = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
+    match text.parse::<f64>() {
+        // 2^63 is the first positive integer that is none of i64's.
+        Ok(value) if text.bytes().all(numeric) => {
+            if value.abs() < 9_223_372_036_854_775_808.0 {
+                Integer::Value(value as i64)
+            } else {
+                Integer::TooLarge
+            }
+        }
+        _ => Integer::Garbage,
+    }
+}
+
+/// Reads a 32-bit integer of the field `name`; garbage is `None`.
+///
+/// # Errors
+/// A sentence, if it is beyond 32 bits: Eureka's parser refuses the document.
+pub(super) fn int32(name: &str, text: &str) -> Result<Option<i32>, String> {
+    let too_large = || format!("{name} is out of range: {}", excerpt(text));
+    match integer(text) {
+        Integer::Value(value) => i32::try_from(value).map(Some).map_err(|_| too_large()),
+        Integer::TooLarge => Err(too_large()),
+        Integer::Garbage => Ok(None),
+    }
+}
+
+/// A lease term in seconds; garbage and what is below 1 is the default (`LeaseInfo.java`).
+fn lease_seconds(name: &str, text: &str, default: u32) -> Result<u32, String> {
+    let value = int32(name, text)?.filter(|seconds| *seconds > 0);
+    Ok(value.map_or(default, i32::unsigned_abs))
+}
+
+/// Reads `lastDirtyTimestamp`, in ms; empty is absent.
+///
+/// # Errors
+/// A sentence, if it is not a number, negative or beyond 64 bits. Eureka's XML parser would make
+/// garbage "now", which lets the sender win over every later registration: we refuse it.
+pub(super) fn timestamp(text: &str) -> Result<Option<u64>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match integer(text) {
+        Integer::Value(value) => u64::try_from(value).ok(),
+        Integer::TooLarge | Integer::Garbage => None,
+    }
+    .map(Some)
+    .ok_or_else(|| format!("lastDirtyTimestamp is no time: {}", excerpt(text)))
+}
+
+/// Reads a status in any case; what is none is UNKNOWN.
+pub(super) fn status(text: &str) -> InstanceStatus {
+    let text = text.trim();
+    InstanceStatus::ALPHABETIC
+        .into_iter()
+        .find(|status| status.as_str().eq_ignore_ascii_case(text))
+        .unwrap_or(InstanceStatus::Unknown)
+}
+
+/// Reads a flag: `true` in any case, or a number other than 0.
+pub(super) fn flag(text: &str) -> bool {
+    let text = text.trim();
+    text.eq_ignore_ascii_case("true")
+        || matches!(integer(text), Integer::Value(value) if value != 0)
+}
+
+/// Sets the lease term called `name`; the other fields of a lease are the server's.
+///
+/// # Errors
+/// A sentence, if a term is over 2^31-1.
+pub(super) fn set_lease(lease: &mut LeaseTerms, name: &str, text: &str) -> Result<(), String> {
+    let default = LeaseTerms::default();
+    match name {
+        "renewalIntervalInSecs" => {
+            lease.renewal_interval_secs = lease_seconds(name, text, default.renewal_interval_secs)?;
+        }
+        "durationInSecs" => {
+            lease.duration_secs = lease_seconds(name, text, default.duration_secs)?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The beginning of a client's text, short enough for a log line.
+pub(super) fn excerpt(text: &str) -> String {
+    const LETTERS: usize = 40;
+    text.chars().take(LETTERS).collect()
+}
