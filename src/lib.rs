@@ -18,4 +18,12 @@
 pub mod registry;
 
 #[cfg(feature = "server")]
+pub mod clock;
+#[cfg(feature = "server")]
+pub mod codec;
+#[cfg(feature = "server")]
+pub mod net;
+#[cfg(feature = "server")]
+pub mod store;
+#[cfg(feature = "server")]
 pub mod wire;

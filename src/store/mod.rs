@@ -1,0 +1,23 @@
+//! What is on disk, and when it is synced.
+//!
+//! Owns identity, log and snapshots, each in the form in which its failure can be seen, and the
+//! first-error rule: after one storage error nothing is acknowledged any more. It may not know what
+//! a log entry means or what an instance is.
+
+mod blocking;
+mod dir_files;
+mod error;
+pub mod files;
+pub mod identity;
+pub mod log;
+mod mem_files;
+pub mod sled_log;
+pub mod snapshot_files;
+mod sync_file_range;
+
+pub use blocking::{blocking, run_blocking_inline};
+pub use dir_files::{DirFiles, LOCK_FILE};
+pub use error::OpenError;
+pub use mem_files::MemFiles;
+pub use sled_log::{PanicSource, SledLog, panic_source};
+pub use snapshot_files::SnapshotFiles;

@@ -1,0 +1,275 @@
+//! The frozen bytes, in hexadecimal, and what they mean.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use eureka_raft::codec::{self, ENTRY_MAX, FORMATS, SNAPSHOT_RECORD_MAX, Stored};
+use eureka_raft::registry::{
+    AppName, Command, DataCenter, Entry, Instance, InstanceId, InstanceStatus, LeaseTerms, LogTime,
+    Origin, Port, Registration, Registry, Settings, SnapshotRecord,
+};
+use eureka_raft::store::files::{Files, SharedFiles};
+use eureka_raft::store::identity::{Identity, IdentityFile, PlannedMember, SLOT_BYTES, StoredVote};
+use eureka_raft::store::snapshot_files::SnapshotName;
+use eureka_raft::store::{MemFiles, SnapshotFiles};
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Checks that `value` is written as `frozen`, and that `frozen` is read as `value`.
+fn assert_frozen<T: Stored + PartialEq + std::fmt::Debug>(value: &T, frozen: &str) {
+    let bytes = codec::encode(value);
+    assert_eq!(
+        hex(&bytes),
+        frozen.replace(char::is_whitespace, ""),
+        "{value:?}"
+    );
+    assert_eq!(codec::decode::<T>(&bytes, ENTRY_MAX).as_ref(), Ok(value));
+}
+
+#[test]
+fn formats_are_listed_once_each() {
+    let listed: BTreeSet<_> = FORMATS.iter().map(|f| (f.kind, f.version)).collect();
+    assert_eq!(listed.len(), FORMATS.len());
+    let oldest: Vec<_> = FORMATS[..11]
+        .iter()
+        .map(|f| (f.kind, f.version, f.what))
+        .collect();
+    let frozen = [
+        (1, 1, "log entry"),
+        (2, 1, "snapshot record"),
+        (3, 1, "identity"),
+        (4, 1, "raft log record"),
+        (5, 1, "peer frame"),
+        (6, 1, "peer handshake"),
+        (7, 1, "application request"),
+        (8, 1, "application answer"),
+        (9, 1, "snapshot header"),
+        (10, 1, "snapshot footer"),
+        (11, 1, "raft note"),
+    ];
+    assert_eq!(oldest, frozen);
+}
+
+fn identity() -> Identity {
+    Identity {
+        incarnation: 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef,
+        name: "node-1".to_owned(),
+        cluster_id: Some(300),
+        node_id: Some(1),
+        plan: vec![PlannedMember {
+            id: 1,
+            name: "node-1".to_owned(),
+            incarnation: 5,
+            peer_addr: "127.0.0.1:8763".to_owned(),
+            http_addr: "127.0.0.1:8761".to_owned(),
+        }],
+        vote: Some(StoredVote {
+            term: 70_000,
+            node_id: 2,
+            committed: true,
+        }),
+        durable_mark: 1_000_000,
+    }
+}
+
+#[test]
+fn the_identity_is_frozen() {
+    assert_frozen(&identity(), IDENTITY_1);
+}
+
+#[test]
+fn the_identity_slots_are_frozen() {
+    let files = MemFiles::new();
+    let shared: SharedFiles = Arc::new(files.clone());
+    let file = IdentityFile::create(shared, "node-1", identity().incarnation).unwrap();
+    file.update(|stored| *stored = identity()).unwrap();
+    let mut bytes = [0; SLOT_BYTES + 1];
+    let read = files
+        .open("META.b")
+        .unwrap()
+        .read_at(0, &mut bytes)
+        .unwrap();
+    assert_eq!(read, SLOT_BYTES);
+    let end = 24 + IDENTITY_1.replace(char::is_whitespace, "").len() / 2;
+    assert_eq!(hex(&bytes[..24]), META_1);
+    assert_eq!(
+        hex(&bytes[24..end]),
+        IDENTITY_1.replace(char::is_whitespace, "")
+    );
+    assert!(bytes[end..].iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn the_snapshot_file_is_frozen() {
+    let files = MemFiles::new();
+    let snapshots = SnapshotFiles::open(Arc::new(files.clone()), None).unwrap();
+    let name = SnapshotName {
+        term: 3,
+        index: 1_000,
+        id: 0xABCD,
+    };
+    let mut writer = snapshots.begin(name, b"note").unwrap();
+    // The store does not look into records: an entry stands in for one.
+    writer.append(&entry(Vec::new())).unwrap();
+    let meta = writer.finish().unwrap();
+    let mut bytes = vec![0; 1_000];
+    let mut file = files
+        .open("snapshots/3-1000-000000000000abcd.snap")
+        .unwrap();
+    let read = file.read_at(0, &mut bytes).unwrap();
+    assert_eq!(read as u64, meta.size);
+    assert_eq!(
+        hex(&bytes[..read]),
+        SNAPSHOT_1.replace(char::is_whitespace, "")
+    );
+}
+
+fn entry(commands: Vec<Command>) -> Entry {
+    Entry {
+        at: LogTime {
+            wall_ms: 1_700_000_000_000,
+            lease_ms: 90_000,
+        },
+        commands,
+    }
+}
+
+fn instance() -> Instance {
+    let text = |text: &str| -> Box<str> { text.into() };
+    Instance {
+        id: InstanceId::new("i-1"),
+        app: AppName::new("orders"),
+        host_name: text("host"),
+        ip_addr: text("10.0.0.1"),
+        sid: None,
+        status: InstanceStatus::Up,
+        overridden: InstanceStatus::Unknown,
+        port: Port {
+            number: 8_080,
+            enabled: true,
+        },
+        secure_port: Port {
+            number: 443,
+            enabled: false,
+        },
+        country_id: 1,
+        data_center: DataCenter::Amazon(vec![(text("instance-id"), text("i-1"))]),
+        lease: LeaseTerms::default(),
+        metadata: vec![(text("zone"), text("a"))],
+        app_group_name: None,
+        home_page_url: Some(text("http://host/")),
+        status_page_url: None,
+        health_check_url: None,
+        secure_health_check_url: None,
+        vip_address: Some(text("orders")),
+        secure_vip_address: None,
+        asg_name: None,
+        last_dirty_ms: Some(1_699_999_999_999),
+    }
+}
+
+/// One of each command, in the order of their numbers.
+fn commands() -> Vec<Command> {
+    let (app, id) = (|| AppName::new("A"), || InstanceId::new("b"));
+    vec![
+        Command::Register(Box::new(Registration {
+            instance: instance(),
+            origin: Origin::Replication,
+        })),
+        Command::Renew {
+            slot: 300,
+            generation: 2,
+        },
+        Command::RenewByName {
+            app: app(),
+            id: id(),
+            last_dirty_ms: Some(5),
+            origin: Origin::Client,
+            overridden: Some(InstanceStatus::OutOfService),
+        },
+        Command::Cancel {
+            app: app(),
+            id: id(),
+        },
+        Command::PutStatus {
+            app: app(),
+            id: id(),
+            status: InstanceStatus::Down,
+            last_dirty_ms: None,
+        },
+        Command::DeleteStatus {
+            app: app(),
+            id: id(),
+            status: InstanceStatus::Starting,
+            last_dirty_ms: Some(1),
+        },
+        Command::PutMetadata {
+            app: app(),
+            id: id(),
+            entries: vec![("k".into(), "v".into())],
+        },
+        Command::Evict { max: 1_000 },
+        Command::Settings(Settings::default()),
+    ]
+}
+
+#[test]
+fn a_log_entry_is_frozen() {
+    assert_frozen(&entry(commands()), ENTRY_1);
+}
+
+/// A registry after one entry of each command.
+fn registry() -> Registry {
+    let mut registry = Registry::new();
+    registry.apply(7, &entry(commands()));
+    registry
+}
+
+#[test]
+fn a_snapshots_records_are_frozen() {
+    let registry = registry();
+    let written: Vec<String> = registry
+        .snapshot()
+        .records()
+        .map(|record| hex(&codec::encode(&record)))
+        .collect();
+    let frozen: Vec<&str> = RECORDS_1.split_whitespace().collect();
+    assert_eq!(written, frozen);
+}
+
+#[test]
+fn a_frozen_snapshot_is_restored() {
+    let records = RECORDS_1.split_whitespace().map(|record| {
+        let digits = record.as_bytes().chunks(2);
+        let bytes: Vec<u8> = digits
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect();
+        codec::decode::<SnapshotRecord>(&bytes, SNAPSHOT_RECORD_MAX).unwrap()
+    });
+    let restored = Registry::restore(records).unwrap();
+    assert_eq!(restored.index(), 7);
+    assert_eq!(restored.view().state_hash(), registry().view().state_hash());
+}
+
+/// The records of a snapshot, kind 2 version 1, one a line.
+const RECORDS_1: &str = include_str!("snapshot_records_1.hex");
+/// An identity, kind 3 version 1.
+const IDENTITY_1: &str = "
+    e501030101005300000041452256feefcdab8967452301efcdab8967452301066e6f64652d3101fb2c010101
+    0101066e6f64652d31050e3132372e302e302e313a383736330e3132372e302e302e313a3837363101fc7011
+    01000201fc40420f00";
+/// The header of a slot: magic, generation, length, checksum.
+const META_1: &str = "4555524146542d31040000000000000061000000e435bfc5";
+/// A snapshot file: header (kind 9), one record, footer (kind 10).
+const SNAPSHOT_1: &str = "
+    e501090101000c000000daeac5b103fbe803fbcdab046e6f7465e501010101000f000000ed5ecdeafd0068e5
+    cf8b010000fc905f010000e5010a010100070000004adc46550137fc3b7404f7";
+/// A log entry with one of each command, kind 1 version 1.
+const ENTRY_1: &str = "
+    e50101010100c5000000f8e57122fd0068e5cf8b010000fc905f0100090003692d31064f524445525304686f
+    73740831302e302e302e31000004fb203f01fb7603000202010b696e7374616e63652d696403692d311e5a01
+    047a6f6e65016100010c687474703a2f2f686f73742f00000001066f7264657273000001fdff67e5cf8b0100
+    000101fb2c010202014101620105000103030141016204014101620100050141016202010106014101620101
+    6b017607fbe80308fbe80301fb5203fc20bf0200fca0860100fc40420f00fca0860100";

@@ -1,0 +1,268 @@
+//! P7: a snapshot that was acknowledged is whole after any power cut, and one that is not whole is
+//! never used.
+
+use std::io;
+use std::sync::Arc;
+
+use eureka_raft::codec::{self, Format, Stored};
+use eureka_raft::store::files::{Files, SharedFiles};
+use eureka_raft::store::snapshot_files::{
+    SNAPSHOT_BYTES_MAX, SNAPSHOT_DIR, SNAPSHOTS_KEPT, SnapshotMeta, SnapshotName,
+};
+use eureka_raft::store::{MemFiles, OpenError, SnapshotFiles};
+use serde::{Deserialize, Serialize};
+
+const SEEDS: u64 = 12;
+
+/// Stands in for the registry's records, whose content is not the store's business.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Row(u64, String);
+
+impl Stored for Row {
+    const FORMAT: Format = Format::SNAPSHOT_RECORD;
+}
+
+fn share(files: &MemFiles) -> SharedFiles {
+    Arc::new(files.clone())
+}
+
+fn open(files: &MemFiles, purged: Option<u64>) -> SnapshotFiles {
+    SnapshotFiles::open(share(files), purged).unwrap()
+}
+
+fn name(index: u64) -> SnapshotName {
+    SnapshotName {
+        term: 3,
+        index,
+        id: index ^ 0xABCD,
+    }
+}
+
+fn rows(index: u64) -> Vec<Row> {
+    (0..index % 40 + 3)
+        .map(|row| Row(row, format!("{index}-{row} ").repeat(row as usize % 7 * 10)))
+        .collect()
+}
+
+fn build(snapshots: &SnapshotFiles, index: u64) -> io::Result<SnapshotMeta> {
+    let mut writer = snapshots.begin(name(index), &index.to_le_bytes())?;
+    for row in rows(index) {
+        writer.append(&row)?;
+    }
+    writer.finish()
+}
+
+fn read(snapshots: &SnapshotFiles, meta: &SnapshotMeta) -> io::Result<Vec<Row>> {
+    let mut reader = snapshots.read(meta)?;
+    let mut rows = Vec::new();
+    while let Some(row) = reader.next()? {
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// Builds five snapshots; answers the last that was acknowledged.
+fn work(files: &MemFiles) -> Option<u64> {
+    let snapshots = SnapshotFiles::open(share(files), None).ok()?;
+    let built = (1..=5).map(|round| build(&snapshots, round * 10));
+    built
+        .map_while(Result::ok)
+        .last()
+        .map(|meta| meta.name.index)
+}
+
+#[test]
+fn no_power_cut_loses_an_acknowledged_snapshot_or_leaves_half_of_one() {
+    let healthy = MemFiles::new();
+    assert_eq!(work(&healthy), Some(50));
+    for step in 0..=healthy.steps() {
+        for seed in 0..SEEDS {
+            let files = MemFiles::new();
+            files.fail_from(step);
+            let acknowledged = work(&files);
+            let files = files.crash(seed);
+            let snapshots = open(&files, acknowledged);
+            assert_eq!(snapshots.damaged(), [], "step {step} seed {seed}");
+            let latest = snapshots.latest();
+            let index = latest.as_ref().map(|meta| meta.name.index);
+            assert!(index >= acknowledged, "step {step} seed {seed}");
+            if let Some(meta) = latest {
+                assert_eq!(read(&snapshots, &meta).unwrap(), rows(meta.name.index));
+                assert_eq!(meta.note, meta.name.index.to_le_bytes());
+            }
+            let left = files.list(SNAPSHOT_DIR).unwrap();
+            assert!(left.iter().all(|file| file.ends_with(".snap")), "{left:?}");
+        }
+    }
+}
+
+#[test]
+fn the_last_two_snapshots_are_kept() {
+    let files = MemFiles::new();
+    work(&files);
+    let kept = files.list(SNAPSHOT_DIR).unwrap();
+    assert_eq!(kept.len(), SNAPSHOTS_KEPT, "{kept:?}");
+    assert_eq!(open(&files, None).latest().unwrap().name, name(50));
+}
+
+#[test]
+fn an_older_build_that_ends_late_does_not_replace_a_newer_snapshot() {
+    let files = MemFiles::new();
+    let snapshots = open(&files, None);
+    let late = snapshots.begin(name(5), b"").unwrap();
+    build(&snapshots, 30).unwrap();
+    late.finish().unwrap();
+    assert_eq!(snapshots.latest().unwrap().name, name(30));
+}
+
+#[test]
+fn a_flipped_bit_anywhere_is_seen_and_the_older_snapshot_is_used() {
+    let probe = MemFiles::new();
+    work(&probe);
+    let newest = format!("{SNAPSHOT_DIR}/{}.snap", name(50));
+    let bits = probe.open(&newest).unwrap().len().unwrap() as usize * 8;
+    for bit in (0..bits).step_by(37) {
+        let files = MemFiles::new();
+        work(&files);
+        files.flip(&newest, bit).unwrap();
+        match SnapshotFiles::open(share(&files), Some(40)) {
+            Ok(snapshots) => {
+                assert_eq!(snapshots.latest().unwrap().name, name(40), "bit {bit}");
+                assert_eq!(snapshots.damaged()[0].0, name(50), "bit {bit}");
+            }
+            // One byte of the first envelope says which release wrote it.
+            Err(error) => assert_eq!(error.exit_code(), 78, "bit {bit}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn a_damaged_snapshot_is_refused_and_named_when_the_log_begins_behind_the_older_one() {
+    let files = MemFiles::new();
+    work(&files);
+    files
+        .flip(&format!("{SNAPSHOT_DIR}/{}.snap", name(50)), 4_000)
+        .unwrap();
+    let error = SnapshotFiles::open(share(&files), Some(41)).unwrap_err();
+    assert_eq!(error.exit_code(), 74);
+    assert!(error.to_string().contains(&name(50).to_string()), "{error}");
+}
+
+#[test]
+fn a_purged_log_without_any_snapshot_is_refused() {
+    let error = SnapshotFiles::open(share(&MemFiles::new()), Some(1)).unwrap_err();
+    assert!(matches!(error, OpenError::Corrupt { .. }), "{error}");
+}
+
+fn bytes_of(snapshots: &SnapshotFiles, meta: &SnapshotMeta) -> Vec<u8> {
+    let mut source = snapshots.source(meta).unwrap();
+    let mut bytes = Vec::new();
+    while (bytes.len() as u64) < source.size() {
+        bytes.extend(source.read_at(bytes.len() as u64, 100).unwrap());
+    }
+    assert!(source.read_at(source.size(), 100).unwrap().is_empty());
+    bytes
+}
+
+#[test]
+fn a_snapshot_received_in_chunks_is_equal_to_the_one_sent() {
+    let (sender, receiver) = (MemFiles::new(), MemFiles::new());
+    let (sender, receiver) = (open(&sender, None), open(&receiver, None));
+    let sent = build(&sender, 37).unwrap();
+    let bytes = bytes_of(&sender, &sent);
+    let mut incoming = receiver.receive(sent.name, sent.size).unwrap();
+    for chunk in bytes.chunks(333) {
+        incoming.write_at(incoming.received(), chunk).unwrap();
+    }
+    let received = incoming.finish().unwrap();
+    assert_eq!(received, sent);
+    assert_eq!(read(&receiver, &received).unwrap(), rows(37));
+}
+
+#[test]
+fn a_receiver_refuses_gaps_surplus_shortage_damage_and_another_name() {
+    let files = MemFiles::new();
+    let snapshots = open(&files, None);
+    let sent = build(&snapshots, 37).unwrap();
+    let bytes = bytes_of(&snapshots, &sent);
+    let fresh = MemFiles::new();
+    let target = open(&fresh, None);
+    let receive = |name, bytes: &[u8]| {
+        let mut incoming = target.receive(name, sent.size)?;
+        incoming.write_at(0, bytes)?;
+        incoming.finish()
+    };
+    let kind = |result: io::Result<SnapshotMeta>| result.unwrap_err().kind();
+
+    let mut gap = target.receive(sent.name, sent.size).unwrap();
+    assert_eq!(
+        gap.write_at(1, b"x").unwrap_err().kind(),
+        io::ErrorKind::InvalidInput
+    );
+    drop(gap);
+    let surplus = [bytes.as_slice(), b"x"].concat();
+    assert_eq!(
+        kind(receive(sent.name, &surplus)),
+        io::ErrorKind::InvalidInput
+    );
+    assert_eq!(
+        kind(receive(sent.name, &bytes[1..])),
+        io::ErrorKind::InvalidInput
+    );
+    let mut damaged = bytes.clone();
+    damaged[bytes.len() / 2] ^= 1;
+    assert_eq!(
+        kind(receive(sent.name, &damaged)),
+        io::ErrorKind::InvalidData
+    );
+    assert_eq!(kind(receive(name(38), &bytes)), io::ErrorKind::InvalidData);
+    assert_eq!(
+        target
+            .receive(sent.name, SNAPSHOT_BYTES_MAX + 1)
+            .err()
+            .unwrap()
+            .kind(),
+        io::ErrorKind::InvalidInput
+    );
+    assert_eq!(target.latest(), None);
+    assert_eq!(fresh.list(SNAPSHOT_DIR).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn two_writers_of_one_snapshot_are_refused() {
+    let files = MemFiles::new();
+    let snapshots = open(&files, None);
+    let first = snapshots.begin(name(1), b"").unwrap();
+    let second = snapshots.receive(name(1), 10).err().unwrap();
+    assert_eq!(second.kind(), io::ErrorKind::AlreadyExists);
+    drop(first);
+    build(&snapshots, 1).unwrap();
+}
+
+#[test]
+fn a_record_or_a_note_over_its_limit_is_refused() {
+    let files = MemFiles::new();
+    let snapshots = open(&files, None);
+    let long_note = vec![0; codec::CONTROL_MAX + 1];
+    let refused = snapshots.begin(name(1), &long_note).err().unwrap();
+    assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
+    let mut writer = snapshots.begin(name(1), b"").unwrap();
+    let long_row = Row(0, "x".repeat(codec::SNAPSHOT_RECORD_MAX));
+    let refused = writer.append(&long_row).unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
+}
+
+#[test]
+fn only_one_spelling_of_a_name_is_a_name() {
+    let written = name(7).to_string();
+    assert_eq!(written.parse(), Ok(name(7)));
+    for foreign in [
+        "",
+        "3-7",
+        "3-07-000000000000abca",
+        "../3-7-000000000000abca",
+        "3-7-abca",
+    ] {
+        assert!(foreign.parse::<SnapshotName>().is_err(), "{foreign}");
+    }
+}
