@@ -1,0 +1,278 @@
+//! What peers may ask of this node's Raft.
+//!
+//! Owns the way of a peer's message to openraft, and what is remembered of each peer. It may not open
+//! a connection. Invariant: no message of a peer reaches openraft before the start gate lets it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::stream::{BoxStream, Stream, StreamExt};
+use openraft::async_runtime::WatchReceiver;
+use openraft::raft::{AppendEntriesRequest, TransferLeaderRequest, VoteRequest};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
+
+use crate::store::identity::StoredVote;
+use crate::store::snapshot_files::SnapshotReceiver;
+use crate::store::{SnapshotFiles, blocking};
+
+use super::error::Failure;
+use super::failure::FailureCell;
+use super::gate::StartGate;
+use super::log_store::LogStore;
+use super::peer::{
+    Answer, Append, AppendResult, Appended, Ballot, Candidacy, HandshakeRefusal, Memory, Past,
+    PeerIdentity, Question, Refusal, TakeOver,
+};
+use super::read_index::ReadQueue;
+use super::records::{Position, to_stored_vote, to_vote};
+use super::snapshots::{Handover, SnapshotFile};
+use super::state_machine::StateMachine;
+use super::status::Leadership;
+use super::types::{LogId, TypeConfig};
+
+/// openraft itself.
+pub(super) type Core = openraft::Raft<TypeConfig, StateMachine>;
+
+/// One node's Raft, for its peers.
+pub(super) struct RaftService {
+    pub(super) core: Core,
+    pub(super) me: u64,
+    pub(super) log: LogStore,
+    pub(super) snapshots: SnapshotFiles,
+    pub(super) gate: StartGate,
+    pub(super) reads: ReadQueue,
+    pub(super) leadership: watch::Receiver<Leadership>,
+    pub(super) failure: FailureCell,
+    /// Guards what is remembered of each incarnation; held for a comparison. Grows by one for each
+    /// data directory that ever was a member.
+    pub(super) memories: Mutex<BTreeMap<u128, Memory>>,
+    /// Held from the first byte of a snapshot that comes in until it is installed: one at a time.
+    pub(super) turn: Arc<AsyncMutex<()>>,
+}
+
+impl RaftService {
+    /// What this node can prove of its own past.
+    pub(super) fn past(&self) -> Past {
+        let snapshot = self.snapshots.latest().map_or(0, |meta| meta.name.index);
+        // A log that cannot tell has failed: the node is about to end, and claims nothing.
+        let reach = self.log.reach().unwrap_or(0).max(snapshot);
+        Past {
+            vote: self.log.vote(),
+            mark: self.log.mark(),
+            reach,
+        }
+    }
+
+    /// What is remembered of a member. A leader also knows what it has acknowledged.
+    pub(super) fn remembered(&self, node_id: u64, incarnation: u128) -> Memory {
+        let mut memory = {
+            let memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+            memories.get(&incarnation).copied().unwrap_or_default()
+        };
+        let metrics = self.core.metrics();
+        let now = metrics.borrow_watched();
+        let bound = now.membership_config.membership().get_node(&node_id);
+        let matched = now
+            .replication
+            .as_ref()
+            .and_then(|all| all.get(&node_id).copied().flatten());
+        if let (Some(matched), true) = (
+            matched,
+            bound.is_some_and(|member| member.incarnation == incarnation),
+        ) {
+            let committed = now
+                .cluster_committed
+                .map_or(0, |committed| committed.index());
+            memory.acknowledged(matched.index().min(committed));
+        }
+        memory
+    }
+
+    /// Whether `peer` may speak with this node's Raft, by what it says of itself.
+    pub(super) fn admit(
+        &self,
+        peer: &PeerIdentity,
+        past: Option<&Past>,
+    ) -> Result<(), HandshakeRefusal> {
+        let (Some(node_id), Some(past)) = (peer.node_id, past) else {
+            return Err(HandshakeRefusal::NoCluster);
+        };
+        let metrics = self.core.metrics();
+        let bound = metrics
+            .borrow_watched()
+            .membership_config
+            .membership()
+            .get_node(&node_id)
+            .cloned();
+        if bound.is_some_and(|member| member.incarnation != peer.incarnation) {
+            return Err(HandshakeRefusal::ForeignIncarnation);
+        }
+        if self.remembered(node_id, peer.incarnation).contradicts(past) {
+            return Err(HandshakeRefusal::IWentBack);
+        }
+        Ok(())
+    }
+
+    /// Notes a peer that was met, and what it says of its past.
+    pub(super) fn shook_hands(&self, peer: &PeerIdentity, past: &Past) {
+        let Some(node_id) = peer
+            .node_id
+            .filter(|_| self.admit(peer, Some(past)).is_ok())
+        else {
+            return;
+        };
+        let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        memories.entry(peer.incarnation).or_default().learn(past);
+        drop(memories);
+        let metrics = self.core.metrics();
+        let quorums = metrics
+            .borrow_watched()
+            .membership_config
+            .membership()
+            .get_joint_config()
+            .clone();
+        self.gate.met(node_id, &quorums);
+    }
+
+    /// A peer remembers more of this node than its disk has: it must not take part.
+    pub(super) fn is_said_to_have_gone_back(&self, peer: &str) {
+        let why = format!(
+            "the peer {peer} remembers a vote or committed entries of this node that its data directory does not have"
+        );
+        self.failure.fail(Failure::Identity(why));
+    }
+
+    /// Answers a question of the control channel.
+    pub(super) async fn answer(&self, question: Question) -> Result<Answer, Refusal> {
+        match question {
+            Question::Vote(candidacy) => self.vote(candidacy).await.map(Answer::Vote),
+            Question::PreVote(candidacy) => self.pre_vote(candidacy).await.map(Answer::PreVote),
+            Question::Heartbeat(append) => self.heartbeat(append).await.map(Answer::Heartbeat),
+            Question::ReadIndex => self.read_index().await.map(Answer::ReadIndex),
+            Question::TakeOver { .. } if !self.gate.may_acknowledge() => Err(Refusal::NotReady),
+            Question::TakeOver { from, to, last } => {
+                let request = TransferLeaderRequest::new(to_vote(from), to, last.map(LogId::from));
+                let response = self.core.handle_transfer_leader(request).await;
+                response
+                    .map(|response| Answer::TakeOver(TakeOver::from(response)))
+                    .map_err(|_stopped| Refusal::NotReady)
+            }
+            Question::App(_) => Err(Refusal::Malformed),
+        }
+    }
+
+    async fn vote(&self, candidacy: Candidacy) -> Result<Ballot, Refusal> {
+        if !self.gate.may_vote() {
+            return Err(Refusal::NotReady);
+        }
+        let response = self.core.vote(VoteRequest::from(candidacy)).await;
+        response
+            .map(Ballot::from)
+            .map_err(|_stopped| Refusal::NotReady)
+    }
+
+    async fn pre_vote(&self, candidacy: Candidacy) -> Result<Ballot, Refusal> {
+        if !self.gate.may_vote() {
+            return Err(Refusal::NotReady);
+        }
+        let response = self.core.pre_vote(VoteRequest::from(candidacy)).await;
+        response
+            .map(Ballot::from)
+            .map_err(|_stopped| Refusal::NotReady)
+    }
+
+    async fn heartbeat(&self, append: Append) -> Result<Appended, Refusal> {
+        if !self.gate.may_acknowledge() {
+            return Err(Refusal::NotReady);
+        }
+        let request =
+            AppendEntriesRequest::try_from(append).map_err(|_malformed| Refusal::Malformed)?;
+        let before = request.prev_log_id;
+        let response = self
+            .core
+            .append_entries(request)
+            .await
+            .map_err(|_stopped| Refusal::NotReady)?;
+        Ok(Appended::to_heartbeat(&response, before))
+    }
+
+    /// Only a leader answers: a question is passed on once, never twice.
+    async fn read_index(&self) -> Result<u64, Refusal> {
+        if self.leadership.borrow().leader != Some(self.me) {
+            return Err(Refusal::NotReady);
+        }
+        self.reads
+            .read_index()
+            .await
+            .map_err(|_none| Refusal::NotReady)
+    }
+
+    /// Whether entries are taken.
+    pub(super) fn may_append(&self) -> bool {
+        self.gate.may_acknowledge()
+    }
+
+    /// Feeds `requests` to openraft; the answers come in order and end with the first error.
+    pub(super) fn append_stream(
+        &self,
+        requests: impl Stream<Item = AppendEntriesRequest<TypeConfig>> + Send + 'static,
+    ) -> BoxStream<'static, AppendResult> {
+        let answers = self.core.stream_append(requests);
+        answers
+            .filter_map(|answer| std::future::ready(answer.ok()))
+            .boxed()
+    }
+
+    /// Waits for the turn to take in a snapshot.
+    pub(super) async fn snapshot_turn(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.turn).lock_owned().await
+    }
+
+    /// This node's snapshots.
+    pub(super) fn snapshots(&self) -> &SnapshotFiles {
+        &self.snapshots
+    }
+
+    /// Verifies and decodes what came in, and only then has openraft swap it in.
+    pub(super) async fn install(
+        &self,
+        vote: StoredVote,
+        receiver: SnapshotReceiver,
+    ) -> Result<StoredVote, Refusal> {
+        if !self.gate.may_acknowledge() {
+            return Err(Refusal::NotReady);
+        }
+        let files = self.snapshots.clone();
+        let prepared = blocking(move || {
+            let file = SnapshotFile {
+                meta: receiver.finish()?,
+                files,
+            };
+            let registry = file.restore()?;
+            Ok::<_, std::io::Error>((file.covers()?, file, registry))
+        });
+        let (meta, file, registry) = prepared.await.map_err(|error| {
+            tracing::warn!(%error, "a received snapshot cannot be installed");
+            Refusal::Malformed
+        })?;
+        let beyond = meta
+            .last_log_id
+            .map(Position::from)
+            .is_some_and(|last| (last.term, last.node) > (vote.term, vote.node_id));
+        if beyond {
+            return Err(Refusal::Malformed);
+        }
+        let snapshot = Handover {
+            file,
+            registry: Some(Box::new(registry)),
+        };
+        let snapshot = openraft::storage::Snapshot { meta, snapshot };
+        let response = self
+            .core
+            .install_full_snapshot(to_vote(vote), snapshot)
+            .await;
+        response
+            .map(|response| to_stored_vote(&response.vote))
+            .map_err(|_stopped| Refusal::NotReady)
+    }
+}

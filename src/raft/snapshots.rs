@@ -1,0 +1,146 @@
+//! Snapshots between the registry and its files.
+//!
+//! Owns how a registry is written to a snapshot and read back. It may not touch the running state: a
+//! builder works on a copy taken before, a restored registry is handed over whole. Invariant: what is
+//! handed to openraft is on disk and verified already.
+
+use std::fmt;
+use std::io;
+
+use openraft::storage::RaftSnapshotBuilder;
+
+use crate::registry::{Registry, SnapshotData, SnapshotRecord};
+use crate::store::snapshot_files::{SnapshotMeta, SnapshotName};
+use crate::store::{SnapshotFiles, blocking};
+
+use super::records::{Position, parse_snapshot_note, snapshot_note};
+use super::types::{RaftMeta, TypeConfig};
+
+/// openraft's snapshot: what it covers, and ours.
+pub(super) type Snapshot = openraft::alias::SnapshotOf<TypeConfig, Handover>;
+
+/// A whole snapshot on disk.
+#[derive(Clone)]
+pub(super) struct SnapshotFile {
+    pub(super) meta: SnapshotMeta,
+    pub(super) files: SnapshotFiles,
+}
+
+impl fmt::Debug for SnapshotFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "snapshot {}", self.meta.name)
+    }
+}
+
+/// A snapshot handed over for installing.
+#[derive(Debug)]
+pub(super) struct Handover {
+    pub(super) file: SnapshotFile,
+    /// Its registry, restored before, so that installing is a swap.
+    pub(super) registry: Option<Box<Registry>>,
+}
+
+impl SnapshotFile {
+    /// The newest snapshot of `files`, if there is one.
+    pub(super) fn newest(files: &SnapshotFiles) -> Option<Self> {
+        Some(Self {
+            meta: files.latest()?,
+            files: files.clone(),
+        })
+    }
+
+    /// What it covers.
+    pub(super) fn covers(&self) -> io::Result<RaftMeta> {
+        parse_snapshot_note(&self.meta.note).map_err(|error| self.damaged(&error))
+    }
+
+    /// Reads it into a registry. Blocks on the disk.
+    pub(super) fn restore(&self) -> io::Result<Registry> {
+        let mut reader = self.files.read(&self.meta)?;
+        let mut failed = None;
+        let records = std::iter::from_fn(|| match reader.next::<SnapshotRecord>() {
+            Ok(record) => record,
+            Err(error) => {
+                failed = Some(error);
+                None
+            }
+        });
+        let restored = Registry::restore(records);
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        let registry = restored.map_err(|reason| self.damaged(&reason))?;
+        if registry.index() != self.meta.name.index {
+            return Err(self.damaged(&format!("it holds the state of index {}", registry.index())));
+        }
+        Ok(registry)
+    }
+
+    fn damaged(&self, reason: &dyn fmt::Display) -> io::Error {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("snapshot {}: {reason}", self.meta.name),
+        )
+    }
+}
+
+/// Writes out a copy of the state taken when it was made.
+pub(super) struct SnapshotBuilder {
+    pub(super) files: SnapshotFiles,
+    pub(super) covers: RaftMeta,
+    /// Taken by the one build.
+    pub(super) data: Option<SnapshotData>,
+    /// Whose build: tells two nodes' snapshots of one position apart.
+    pub(super) builder: u64,
+}
+
+impl SnapshotBuilder {
+    fn name(&self) -> SnapshotName {
+        let last = self.covers.last_log_id.map(Position::from);
+        let (term, index) = last.map_or((0, 0), |at| (at.term, at.index));
+        SnapshotName {
+            term,
+            index,
+            id: self.builder,
+        }
+    }
+}
+
+impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
+    type SnapshotData = Handover;
+
+    async fn build_snapshot(&mut self) -> Result<Snapshot, io::Error> {
+        let data = self
+            .data
+            .take()
+            .ok_or_else(|| io::Error::other("a snapshot is built once"))?;
+        let (files, name, covers) = (self.files.clone(), self.name(), self.covers.clone());
+        let note = snapshot_note(&covers);
+        let meta = blocking(move || write(&files, name, &note, &data)).await?;
+        let file = SnapshotFile {
+            meta,
+            files: self.files.clone(),
+        };
+        tracing::info!(snapshot = %file.meta.name, bytes = file.meta.size, "snapshot built");
+        Ok(openraft::storage::Snapshot {
+            meta: covers,
+            snapshot: Handover {
+                file,
+                registry: None,
+            },
+        })
+    }
+}
+
+fn write(
+    files: &SnapshotFiles,
+    name: SnapshotName,
+    note: &[u8],
+    data: &SnapshotData,
+) -> io::Result<SnapshotMeta> {
+    let mut writer = files.begin(name, note)?;
+    for record in data.records() {
+        writer.append(&record)?;
+    }
+    writer.finish()
+}

@@ -1,0 +1,196 @@
+//! How Raft is put together.
+//!
+//! Owns the order: state from the newest snapshot, openraft on the log, the tasks beside it, and last
+//! of all the door for peers. It may not start what has not been checked.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+
+use openraft::StorageHelper;
+use openraft::errors::Fatal;
+use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio::task::JoinSet;
+use tokio::time::Duration;
+
+use super::compaction::Compaction;
+use super::error::StartError;
+use super::failure::FailureCell;
+use super::gate::StartGate;
+use super::log_store::LogStore;
+use super::network::Network;
+use super::peer::Peers;
+use super::read_index::{ReadQueue, Rounds};
+use super::service::{Core, RaftService};
+use super::settings::RaftSettings;
+use super::state_machine::{MachineParts, StateMachine};
+use super::status::Leadership;
+use super::types::{Membership, TypeConfig};
+use super::watcher::{Members, Watcher};
+use super::{Inner, RaftParts};
+
+/// The pause between two attempts to meet the others after a start.
+const GREET_PAUSE: Duration = Duration::from_millis(100);
+
+/// Starts on what is on disk.
+pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
+    let failure = FailureCell::new();
+    let mut disk = Disk::open(&parts, failure.clone()).await?;
+    let membership = known_membership(&disk.log, &mut disk.machine).await?;
+    let (cell, log) = (disk.machine.cell(), disk.log.clone());
+    let core = build_core(&parts, disk).await?;
+    let (leadership_sender, leadership) = watch::channel(Leadership::default());
+    let (reads, read_queue) = ReadQueue::new();
+    let members = Members::default();
+    members.update(&membership);
+    let service = RaftService {
+        gate: StartGate::new(
+            parts.me.id,
+            membership.get_joint_config(),
+            parts.settings.election_timeout.1,
+        ),
+        core: core.clone(),
+        me: parts.me.id,
+        snapshots: parts.snapshots.clone(),
+        reads: reads.clone(),
+        leadership: leadership.clone(),
+        failure: failure.clone(),
+        memories: Mutex::new(BTreeMap::new()),
+        turn: Arc::new(AsyncMutex::new(())),
+        log: log.clone(),
+    };
+    let service = Arc::new(service);
+    if !parts.peers.open(Arc::clone(&service)) {
+        return Err(StartError::Internal(
+            "these connections serve another Raft".to_owned(),
+        ));
+    }
+    let inner = Inner {
+        core,
+        me: parts.me.id,
+        peers: parts.peers.clone(),
+        cell,
+        members,
+        leadership,
+        reads,
+        read_rounds: Arc::new(AtomicU64::new(0)),
+        failure,
+        stopping: watch::Sender::new(false),
+        tasks: AsyncMutex::new(JoinSet::new()),
+    };
+    let mut tasks = inner.tasks.lock().await;
+    tasks.spawn(watcher(&inner, leadership_sender).run());
+    tasks.spawn(rounds(&inner).run(read_queue));
+    tasks.spawn(compaction(&inner, parts.settings, &log).run());
+    tasks.spawn(meet_the_others(service, parts.peers, inner.members.clone()));
+    drop(tasks);
+    inner.core.run();
+    Ok(inner)
+}
+
+/// The log and the state on disk.
+struct Disk {
+    log: LogStore,
+    machine: StateMachine,
+}
+
+impl Disk {
+    async fn open(parts: &RaftParts, failure: FailureCell) -> Result<Self, StartError> {
+        let storage = |error: std::io::Error| StartError::Storage(error.to_string());
+        let log = LogStore::new(Arc::clone(&parts.log)).map_err(storage)?;
+        let machine = StateMachine::open(MachineParts {
+            snapshots: parts.snapshots.clone(),
+            failure,
+            appended_bytes: log.appended_bytes(),
+            builder: builder_of(parts.me.incarnation),
+        })
+        .await?;
+        if let Some(last) = machine.last() {
+            log.yield_to_snapshot(last).await.map_err(storage)?;
+        }
+        Ok(Self { log, machine })
+    }
+}
+
+fn watcher(inner: &Inner, leadership: watch::Sender<Leadership>) -> Watcher {
+    Watcher {
+        core: inner.core.clone(),
+        me: inner.me,
+        members: inner.members.clone(),
+        leadership,
+        failure: inner.failure.clone(),
+        stopping: inner.stopping.subscribe(),
+    }
+}
+
+fn rounds(inner: &Inner) -> Rounds {
+    Rounds {
+        core: inner.core.clone(),
+        me: inner.me,
+        peers: inner.peers.clone(),
+        members: inner.members.clone(),
+        leadership: inner.leadership.clone(),
+        rounds: Arc::clone(&inner.read_rounds),
+    }
+}
+
+fn compaction(inner: &Inner, settings: RaftSettings, log: &LogStore) -> Compaction {
+    Compaction {
+        core: inner.core.clone(),
+        settings,
+        applied: inner.cell.applied_index(),
+        appended_bytes: log.appended_bytes(),
+    }
+}
+
+/// The membership on disk, the log's last one included; empty at a first start.
+async fn known_membership(
+    log: &LogStore,
+    machine: &mut StateMachine,
+) -> Result<Membership, StartError> {
+    let mut log = log.clone();
+    let known = StorageHelper::new(&mut log, machine).get_membership().await;
+    let known = known.map_err(|error| StartError::Storage(error.to_string()))?;
+    Ok(known.effective().membership().clone())
+}
+
+async fn build_core(parts: &RaftParts, disk: Disk) -> Result<Core, StartError> {
+    let config = Arc::new(parts.settings.openraft(parts.cluster_id)?);
+    let network = Network {
+        peers: parts.peers.clone(),
+        vote_max: parts.settings.election_timeout.0,
+    };
+    let built = Core::build(parts.me.id, config, network, disk.log, disk.machine).await;
+    let core = built.map_err(|fatal: Fatal<TypeConfig>| match fatal {
+        Fatal::StorageError(error) => StartError::Storage(error.to_string()),
+        other => StartError::Internal(other.to_string()),
+    })?;
+    // Not before the gate is open.
+    core.runtime_config().elect(false);
+    Ok(core)
+}
+
+/// Shakes hands with the others until a quorum was met, and lets this node stand for election.
+async fn meet_the_others(service: Arc<RaftService>, peers: Peers, members: Members) {
+    let greeting = async {
+        loop {
+            let all = members.all();
+            let others = all.values().filter(|member| member.id != service.me);
+            futures_util::future::join_all(others.map(|member| peers.greet(member))).await;
+            tokio::time::sleep(GREET_PAUSE).await;
+        }
+    };
+    tokio::select! {
+        () = service.gate.opened() => {}
+        () = greeting => {}
+    }
+    service.core.runtime_config().elect(true);
+}
+
+/// Which snapshots are this node's own.
+fn builder_of(incarnation: u128) -> u64 {
+    let bytes = incarnation.to_le_bytes();
+    u64::from_le_bytes([
+        bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7],
+    ])
+}
