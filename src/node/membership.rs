@@ -1,0 +1,118 @@
+//! What this node knows of the other members.
+//!
+//! Owns the table of members for the page and for `status`: Raft's membership, joined with what each
+//! member last said of itself. It may not change the membership. The table is refreshed once a second
+//! by one small question to each peer, so that showing it costs nothing.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::codec;
+use crate::raft::{MemberView, Raft};
+
+use super::api::{MemberStatus, NodeStatus};
+use super::messages::{Answer, Request};
+
+/// How often each peer is asked.
+const POLL: Duration = Duration::from_secs(1);
+/// How long a peer may take to answer.
+const POLL_MAX: Duration = Duration::from_millis(800);
+
+/// What the members last said.
+#[derive(Default)]
+pub(super) struct Members {
+    /// Guards the last answers, by node id; held for a copy.
+    said: Mutex<BTreeMap<u64, NodeStatus>>,
+}
+
+impl Members {
+    /// Asks the others once a second; returns when Raft is gone.
+    pub(super) async fn poll(&self, raft: &Raft) {
+        let mut leadership = raft.leadership();
+        loop {
+            let others = raft
+                .status()
+                .members
+                .into_iter()
+                .filter(|member| member.member.id != raft.me());
+            let asked = others.map(|member| async move {
+                (member.member.id, ask_status(raft, member.member.id).await)
+            });
+            let answers = futures_util::future::join_all(asked).await;
+            self.note(answers);
+            if tokio::time::timeout(POLL, closed(&mut leadership))
+                .await
+                .is_ok()
+            {
+                return;
+            }
+        }
+    }
+
+    /// The table, `own` being this node's status.
+    pub(super) fn table(&self, raft: &Raft, own: &NodeStatus) -> Vec<MemberStatus> {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = raft.status();
+        status
+            .members
+            .iter()
+            .map(|member| {
+                let own = (member.member.id == raft.me()).then_some(own);
+                row(
+                    member,
+                    status.leader,
+                    own.or_else(|| said.get(&member.member.id)),
+                )
+            })
+            .collect()
+    }
+
+    fn note(&self, answers: Vec<(u64, Option<NodeStatus>)>) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        *said = answers
+            .into_iter()
+            .filter_map(|(id, answer)| Some((id, answer?)))
+            .collect();
+    }
+}
+
+/// Pends while there is a Raft.
+async fn closed(leadership: &mut tokio::sync::watch::Receiver<crate::raft::Leadership>) {
+    while leadership.changed().await.is_ok() {}
+}
+
+async fn ask_status(raft: &Raft, id: u64) -> Option<NodeStatus> {
+    let answer = raft
+        .call(id, Bytes::from(codec::encode(&Request::Status)), POLL_MAX)
+        .await
+        .ok()?;
+    match codec::decode(&answer, codec::CONTROL_MAX) {
+        Ok(Answer::Status(status)) => Some(*status),
+        _ => None,
+    }
+}
+
+fn row(member: &MemberView, leader: Option<u64>, said: Option<&NodeStatus>) -> MemberStatus {
+    let role = match (Some(member.member.id) == leader, member.voter) {
+        (true, _) => "leader",
+        (false, true) => "voter",
+        (false, false) => "learner",
+    };
+    MemberStatus {
+        id: member.member.id,
+        name: member.member.name.clone(),
+        role: role.to_owned(),
+        peer: member.member.peer_addr.clone(),
+        http: member.member.http_addr.clone(),
+        reachable: said.is_some(),
+        matched: member
+            .matched
+            .or_else(|| said.map(|status| status.log.last)),
+        applied: said.map(|status| status.log.applied),
+        term: said.map(|status| status.cluster.term),
+        state: said.map(|status| status.state.clone()),
+    }
+}

@@ -1,0 +1,442 @@
+//! One running member: the use cases register, renew, cancel, status, read, watch.
+//!
+//! Owns the way of a write from a request to the log and back, the reads, the eviction pulse and the
+//! first start. It may not touch HTTP or file formats.
+
+mod admission;
+mod api;
+mod batcher;
+mod first_start;
+mod flight;
+mod leader_time;
+mod lease_clock;
+mod membership;
+mod messages;
+mod peer_desk;
+mod reads;
+mod sweep;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::task::JoinSet;
+
+use crate::clock::SharedClock;
+use crate::raft::{MemberView, Raft, RaftStatus, Role};
+use crate::registry::{Command, InstanceStatus, Origin, Outcome, Protection, Record, Settings};
+use crate::store::identity::PlannedMember;
+
+pub use admission::WaitingLimits;
+pub use api::{
+    ClusterPart, Consistency, DeltaPart, LogPart, MemberStatus, NodePart, NodeStatus, Read,
+    ReadError, ReadOptions, Readiness, Registrar, RegistryPart, Renewal, StatePart, WriteError,
+    Written,
+};
+pub use batcher::WriteLimits;
+pub use first_start::{FirstStart, FirstStartError, InitialMember};
+pub use lease_clock::LeaseClock;
+pub use messages::{Answer, ForwardAnswer, Plan, PlanAnswer, Probe, ProbeAnswer, Request};
+pub use peer_desk::PeerDesk;
+
+use batcher::{Batcher, Fate, Refused, WriteQueue};
+use leader_time::LeaderTime;
+use membership::Members;
+use reads::Reads;
+use sweep::Sweep;
+
+/// How a node behaves; from its configuration.
+#[derive(Debug, Clone)]
+pub struct NodeOptions {
+    /// What a read without a wish gets.
+    pub reads_default: Consistency,
+    /// What this node proposes as replicated settings when it leads.
+    pub settings: Settings,
+    /// How often a leader looks for leases that ran out.
+    pub sweep: Duration,
+    /// What bounds writes.
+    pub writes: WriteLimits,
+    /// A member not heard of for longer counts as gone: some election timeouts.
+    pub silence_max: Duration,
+}
+
+/// One member of a cluster, from its first start on.
+pub struct Node {
+    first_start: Arc<FirstStart>,
+    options: NodeOptions,
+    running: OnceLock<Running>,
+    stopping: AtomicBool,
+}
+
+/// What a node has once Raft runs.
+struct Running {
+    raft: Raft,
+    queue: WriteQueue,
+    reads: Arc<Reads>,
+    members: Arc<Members>,
+}
+
+impl Node {
+    /// A node that answers "not ready" until [`Node::run`].
+    pub fn new(first_start: Arc<FirstStart>, options: NodeOptions) -> Arc<Self> {
+        Arc::new(Self {
+            first_start,
+            options,
+            running: OnceLock::new(),
+            stopping: AtomicBool::new(false),
+        })
+    }
+
+    /// Serves on `raft`. The tasks end when Raft has shut down; whoever holds the set awaits them.
+    pub fn run(&self, raft: Raft, clock: SharedClock) -> JoinSet<()> {
+        let time = LeaderTime::new(Arc::clone(&clock));
+        let (batcher, queue) = Batcher::new(raft.clone(), Arc::clone(&time), self.options.writes);
+        let sweep = Sweep {
+            raft: raft.clone(),
+            queue: queue.clone(),
+            time,
+            settings: self.options.settings.clone(),
+            interval: self.options.sweep,
+        };
+        let members = Arc::new(Members::default());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(batcher.run());
+        tasks.spawn(sweep.run());
+        let (polled, polling) = (Arc::clone(&members), raft.clone());
+        tasks.spawn(async move { polled.poll(&polling).await });
+        let reads = Arc::new(Reads::new(raft.clone(), self.options.reads_default, clock));
+        let catching_up = Arc::clone(&reads);
+        tasks.spawn(async move { catching_up.catch_up().await });
+        let fresh = self
+            .running
+            .set(Running {
+                raft,
+                queue,
+                reads,
+                members,
+            })
+            .is_ok();
+        assert!(fresh, "a node runs once");
+        tasks
+    }
+
+    /// From now on this node is not ready and takes no write; what waits is still answered.
+    pub fn begin_stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// The queue of writes, once Raft runs.
+    fn write_queue(&self) -> Option<&WriteQueue> {
+        self.running.get().map(|running| &running.queue)
+    }
+
+    /// How many commands wait to be written here.
+    pub fn commands_waiting(&self) -> usize {
+        self.write_queue().map_or(0, WriteQueue::commands_waiting)
+    }
+
+    /// The membership as the first start sees it, once Raft knows one.
+    fn planned_members(&self) -> Option<Vec<PlannedMember>> {
+        let members = self.running.get()?.raft.status().members;
+        let planned = members.into_iter().map(|view| PlannedMember {
+            id: view.member.id,
+            name: view.member.name,
+            incarnation: view.member.incarnation,
+            peer_addr: view.member.peer_addr,
+            http_addr: view.member.http_addr,
+        });
+        let planned: Vec<PlannedMember> = planned.collect();
+        (!planned.is_empty()).then_some(planned)
+    }
+
+    async fn submit(&self, command: Command) -> Result<Written, WriteError> {
+        if self.is_stopping() {
+            return Err(WriteError::Stopping);
+        }
+        let running = self.running.get().ok_or(WriteError::NoLeader)?;
+        let fate = running
+            .queue
+            .submit(vec![command])
+            .map_err(|refused| match refused {
+                Refused::Overloaded => WriteError::Overloaded,
+                Refused::Stopping => WriteError::Stopping,
+            })?;
+        match fate.await {
+            Ok(Fate::Applied {
+                index,
+                first_seq,
+                outcomes,
+            }) => {
+                let outcome = *outcomes.first().expect("apply gives one outcome a command");
+                Ok(Written {
+                    index,
+                    seq: first_seq,
+                    outcome,
+                })
+            }
+            Ok(Fate::NotExecuted) => Err(WriteError::NoLeader),
+            Ok(Fate::Overloaded) => Err(WriteError::Overloaded),
+            Ok(Fate::Unknown) | Err(_) => Err(WriteError::Unknown),
+        }
+    }
+
+    async fn renew_lease(&self, renewal: Renewal) -> Result<Written, WriteError> {
+        if let Some(short) = self.short_form(&renewal) {
+            let written = self.submit(short).await?;
+            // A miss of the short form is no answer: the instance may have been registered again.
+            if written.outcome != Outcome::SlotMiss {
+                return Ok(written);
+            }
+        }
+        let Renewal {
+            app,
+            id,
+            last_dirty_ms,
+            origin,
+            overridden,
+        } = renewal;
+        self.submit(Command::RenewByName {
+            app,
+            id,
+            last_dirty_ms,
+            origin,
+            overridden,
+        })
+        .await
+    }
+
+    /// The renewal by slot, where this node's own state proves that the name would be found and not
+    /// be older than the client's.
+    fn short_form(&self, renewal: &Renewal) -> Option<Command> {
+        let view = self.running.get()?.raft.state().view();
+        let record = view.instance(&renewal.app, &renewal.id)?;
+        let current = renewal
+            .last_dirty_ms
+            .is_none_or(|theirs| theirs <= record.last_dirty_ms);
+        let plain = renewal.origin == Origin::Client && record.status != InstanceStatus::Unknown;
+        (current && plain).then_some(Command::Renew {
+            slot: record.slot,
+            generation: record.generation,
+        })
+    }
+
+    /// This node's own status.
+    pub fn own_status(&self) -> NodeStatus {
+        let identity = self.first_start.identity();
+        let Some(running) = self.running.get() else {
+            return starting_status(&identity.name);
+        };
+        let raft = running.raft.status();
+        let view = running.raft.state().view();
+        let protection = running
+            .raft
+            .state()
+            .with_registry(|registry| registry.protection(registry.lease_ms()));
+        let name_of = |id: u64| {
+            raft.members
+                .iter()
+                .find(|view| view.member.id == id)
+                .map(|view| view.member.name.clone())
+        };
+        let voters = raft.members.iter().filter(|view| view.voter).count();
+        NodeStatus {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            node: NodePart {
+                name: identity.name,
+                id: identity.node_id.unwrap_or(0),
+                role: raft.role.as_str().to_owned(),
+            },
+            cluster: ClusterPart {
+                id: identity
+                    .cluster_id
+                    .map_or_else(String::new, |id| format!("{id:032x}")),
+                leader: raft.leader.filter(|_| self.is_led(&raft)).and_then(name_of),
+                term: raft.term,
+                voters: u64::try_from(voters).unwrap_or(u64::MAX),
+                learners: u64::try_from(raft.members.len() - voters).unwrap_or(u64::MAX),
+                settings_differ: *view.settings() != self.options.settings,
+            },
+            log: LogPart {
+                last: raft.last,
+                committed: raft.committed,
+                applied: raft.applied,
+                snapshot: raft.snapshot,
+                purged: raft.purged,
+            },
+            state: StatePart {
+                index: view.index(),
+                hash: format!("{:032x}", view.state_hash()),
+            },
+            registry: RegistryPart {
+                applications: view.application_count(),
+                instances: view.instance_count(),
+            },
+            protection,
+            delta: DeltaPart {
+                oldest_index: view.oldest_cursor(),
+            },
+        }
+    }
+
+    /// Whether somebody leads, as far as this node can tell by whom it has heard of lately: a leader by a
+    /// quorum of voters, everybody else by the leader. Raft itself remembers a leader it no longer hears.
+    fn is_led(&self, status: &RaftStatus) -> bool {
+        let heard = |view: &&MemberView| {
+            view.heard_ms_ago
+                .is_some_and(|ago| u128::from(ago) <= self.options.silence_max.as_millis())
+        };
+        let voters: Vec<&MemberView> = status.members.iter().filter(|view| view.voter).collect();
+        match status.role {
+            Role::Leader => voters.iter().copied().filter(heard).count() > voters.len() / 2,
+            _ => status
+                .members
+                .iter()
+                .filter(heard)
+                .any(|view| Some(view.member.id) == status.leader),
+        }
+    }
+
+    fn why_not_ready(&self) -> Vec<String> {
+        if self.is_stopping() {
+            return vec!["stopping".to_owned()];
+        }
+        let Some(running) = self.running.get() else {
+            let missing = self.first_start.missing();
+            return vec![match missing.is_empty() {
+                true => "starting".to_owned(),
+                false => format!(
+                    "waiting for {} to answer for the first time",
+                    missing.join(", ")
+                ),
+            }];
+        };
+        let status = running.raft.status();
+        let mut reasons = Vec::new();
+        if !self.is_led(&status) {
+            reasons.push("no leader that reaches a quorum is known".to_owned());
+        }
+        if !status
+            .members
+            .iter()
+            .any(|view| view.member.id == running.raft.me() && view.voter)
+        {
+            reasons.push("not a voter yet".to_owned());
+        }
+        if !running.reads.is_caught_up() {
+            reasons.push("what was committed before the start is not all applied yet".to_owned());
+        }
+        if status.committed > status.applied + READY_LAG_MAX {
+            let lag = status.committed - status.applied;
+            reasons.push(format!("{lag} committed entries are not applied yet"));
+        }
+        reasons
+    }
+}
+
+/// A node this many entries behind what it knows to be committed is not ready.
+const READY_LAG_MAX: u64 = 100;
+
+fn starting_status(name: &str) -> NodeStatus {
+    NodeStatus {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        node: NodePart {
+            name: name.to_owned(),
+            id: 0,
+            role: "starting".to_owned(),
+        },
+        cluster: ClusterPart {
+            id: String::new(),
+            leader: None,
+            term: 0,
+            voters: 0,
+            learners: 0,
+            settings_differ: false,
+        },
+        log: LogPart::default(),
+        state: StatePart {
+            index: 0,
+            hash: format!("{:032x}", 0),
+        },
+        registry: RegistryPart::default(),
+        protection: Protection {
+            enabled: false,
+            active: false,
+            leases: 0,
+            silent: 0,
+            allowed_silent: 0,
+        },
+        delta: DeltaPart::default(),
+    }
+}
+
+impl Registrar for Node {
+    fn write(&self, command: Command) -> BoxFuture<'_, Result<Written, WriteError>> {
+        Box::pin(self.submit(command))
+    }
+
+    fn renew(&self, renewal: Renewal) -> BoxFuture<'_, Result<Written, WriteError>> {
+        Box::pin(self.renew_lease(renewal))
+    }
+
+    fn read(&self, options: ReadOptions) -> BoxFuture<'_, Result<Read, ReadError>> {
+        Box::pin(async move {
+            let running = self.running.get().ok_or(ReadError::NoLeader)?;
+            running.reads.read(options).await
+        })
+    }
+
+    fn wait_beyond(&self, catalogue_index: u64, deadline: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let Some(running) = self.running.get() else {
+                return;
+            };
+            let mut catalogue = running.raft.state().catalogue_index();
+            let moved = catalogue.wait_for(|index| *index > catalogue_index);
+            // Both ways of ending are the caller's to look at: it reads the view again.
+            let _ = tokio::time::timeout(deadline, moved).await;
+        })
+    }
+
+    fn reach(&self, index: u64) -> BoxFuture<'_, Result<(), ReadError>> {
+        Box::pin(async move {
+            let running = self.running.get().ok_or(ReadError::NoLeader)?;
+            running.reads.reach(index).await
+        })
+    }
+
+    fn renewed_at(&self, record: &Record) -> u64 {
+        let renewal = self.running.get().and_then(|running| {
+            let state = running.raft.state();
+            state.with_registry(|registry| registry.renewal(record.slot, record.generation))
+        });
+        renewal.map_or(record.renewed_ms, |time| time.wall_ms)
+    }
+
+    fn status(&self) -> NodeStatus {
+        self.own_status()
+    }
+
+    fn members(&self) -> Vec<MemberStatus> {
+        self.running
+            .get()
+            .map(|running| running.members.table(&running.raft, &self.own_status()))
+            .unwrap_or_default()
+    }
+
+    fn readiness(&self) -> Readiness {
+        let reasons = self.why_not_ready();
+        Readiness {
+            ready: reasons.is_empty(),
+            reasons,
+        }
+    }
+
+    fn cluster_id(&self) -> Option<u128> {
+        self.first_start.identity().cluster_id
+    }
+}

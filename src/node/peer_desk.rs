@@ -1,0 +1,113 @@
+//! What this node answers its peers, above Raft.
+//!
+//! Owns the way of a request from a peer to the first start, the batcher or the status. It may not
+//! forward anything: what it cannot do here it refuses.
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use crate::codec;
+use crate::raft::{PeerHandler, PeerIdentity, Refusal};
+use crate::registry::Command;
+use crate::store::blocking;
+
+use super::Node;
+use super::batcher::{Fate, Refused};
+use super::first_start::FirstStart;
+use super::messages::{Answer, ForwardAnswer, Plan, PlanAnswer, Request};
+
+/// Answers peers from the first connection on, before there is a Raft to speak of.
+pub struct PeerDesk {
+    first_start: Arc<FirstStart>,
+    /// Weak, as the node holds the connections that hold this desk.
+    node: OnceLock<Weak<Node>>,
+}
+
+impl PeerDesk {
+    /// A desk for a node that may still be starting.
+    pub fn new(first_start: Arc<FirstStart>) -> Arc<Self> {
+        Arc::new(Self {
+            first_start,
+            node: OnceLock::new(),
+        })
+    }
+
+    /// From now on batches and status go to `node`.
+    pub fn open(&self, node: &Arc<Node>) {
+        let fresh = self.node.set(Arc::downgrade(node)).is_ok();
+        assert!(fresh, "a desk opens once");
+    }
+
+    fn node(&self) -> Option<Arc<Node>> {
+        self.node.get()?.upgrade()
+    }
+
+    async fn answer(&self, from: &PeerIdentity, request: Request) -> Result<Answer, Refusal> {
+        match request {
+            Request::Forward(_) if !self.is_of_my_cluster(from) => Err(Refusal::NoCluster),
+            Request::Forward(commands) => Ok(Answer::Forward(self.forwarded(commands).await)),
+            Request::Probe(probe) => {
+                let known = self.node().and_then(|node| node.planned_members());
+                Ok(Answer::Probe(
+                    self.first_start.probe(&probe, known.as_deref()),
+                ))
+            }
+            Request::StorePlan(plan) => self.store_plan(plan).await.map(Answer::StorePlan),
+            Request::Status => self
+                .node()
+                .map(|node| Answer::Status(Box::new(node.own_status())))
+                .ok_or(Refusal::NotReady),
+        }
+    }
+
+    async fn forwarded(&self, commands: Vec<Command>) -> ForwardAnswer {
+        let queue = self.node().and_then(|node| node.write_queue().cloned());
+        let fate = match queue.map(|queue| queue.submit_here(commands)) {
+            Some(Ok(fate)) => fate,
+            Some(Err(Refused::Overloaded)) => return ForwardAnswer::Overloaded,
+            Some(Err(Refused::Stopping)) | None => return ForwardAnswer::NotExecuted,
+        };
+        match fate.await {
+            Ok(Fate::Applied {
+                index,
+                first_seq,
+                outcomes,
+            }) => ForwardAnswer::Applied {
+                index,
+                first_seq,
+                outcomes,
+            },
+            Ok(Fate::NotExecuted) => ForwardAnswer::NotExecuted,
+            Ok(Fate::Overloaded) => ForwardAnswer::Overloaded,
+            // The batcher went away with the batch in its hands.
+            Ok(Fate::Unknown) | Err(_) => ForwardAnswer::Unknown,
+        }
+    }
+
+    fn is_of_my_cluster(&self, from: &PeerIdentity) -> bool {
+        from.cluster_id.is_some() && from.cluster_id == self.first_start.identity().cluster_id
+    }
+
+    async fn store_plan(&self, plan: Plan) -> Result<PlanAnswer, Refusal> {
+        let first_start = Arc::clone(&self.first_start);
+        blocking(move || first_start.store_plan(&plan))
+            .await
+            .map_err(|error| {
+                tracing::error!(%error, "the first-start plan could not be stored");
+                Refusal::NotReady
+            })
+    }
+}
+
+impl PeerHandler for PeerDesk {
+    fn handle(&self, from: PeerIdentity, request: Bytes) -> BoxFuture<'_, Result<Bytes, Refusal>> {
+        Box::pin(async move {
+            let request = codec::decode(&request, codec::FRAME_MAX)
+                .map_err(|_malformed| Refusal::Malformed)?;
+            let answer = self.answer(&from, request).await?;
+            Ok(Bytes::from(codec::encode(&answer)))
+        })
+    }
+}
