@@ -22,6 +22,8 @@ pub mod clock;
 #[cfg(feature = "server")]
 pub mod codec;
 #[cfg(feature = "server")]
+pub mod http;
+#[cfg(feature = "server")]
 pub mod net;
 #[cfg(feature = "server")]
 pub mod node;

@@ -1,0 +1,31 @@
+//! Eureka's routes and ours over real sockets, in front of the real registry without Raft.
+
+#![expect(clippy::unwrap_used, reason = "a broken given of a test may end it")]
+
+#[path = "http/client.rs"]
+mod client;
+#[path = "http/fake_node.rs"]
+mod fake_node;
+#[path = "http/world.rs"]
+mod world;
+
+#[path = "http/bad_input.rs"]
+mod bad_input;
+#[path = "http/changes.rs"]
+mod changes;
+#[path = "http/connections.rs"]
+mod connections;
+#[path = "http/delta.rs"]
+mod delta;
+#[path = "http/negotiation.rs"]
+mod negotiation;
+#[path = "http/operations.rs"]
+mod operations;
+#[path = "http/page.rs"]
+mod page;
+#[path = "http/reads.rs"]
+mod reads;
+#[path = "http/refusals.rs"]
+mod refusals;
+#[path = "http/writes.rs"]
+mod writes;
