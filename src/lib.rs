@@ -18,6 +18,10 @@
 pub mod registry;
 
 #[cfg(feature = "server")]
+pub mod bench;
+#[cfg(feature = "server")]
+pub mod cli;
+#[cfg(feature = "server")]
 pub mod clock;
 #[cfg(feature = "server")]
 pub mod codec;
@@ -29,6 +33,8 @@ pub mod net;
 pub mod node;
 #[cfg(feature = "server")]
 pub mod raft;
+#[cfg(feature = "server")]
+pub mod server;
 #[cfg(feature = "server")]
 pub mod store;
 #[cfg(feature = "server")]

@@ -1,0 +1,14 @@
+//! The process: configuration, listeners, signals, telemetry.
+//!
+//! Owns how a node starts and stops and with which exit code. It may hold no business rule.
+
+pub mod banner;
+pub mod config;
+pub mod exit;
+mod run;
+pub mod telemetry;
+mod translate;
+mod world;
+
+pub use run::Server;
+pub use world::{OpenLog, World};

@@ -1,0 +1,193 @@
+//! Between the configuration and the rooms, and from their errors to exit codes.
+//!
+//! Owns the tables that say which key becomes which option, and which failure which exit code. It may
+//! not start anything.
+
+use crate::http;
+use crate::net::Listener;
+use crate::node::{
+    Consistency, FirstStartError, InitialMember, NodeOptions, WaitingLimits, WriteLimits,
+};
+use crate::raft::{Failure, RaftSettings, StartError};
+use crate::store::OpenError;
+use crate::store::identity::{IdentityFile, PlannedMember};
+
+use super::config::{Cluster, Config, ReadMode};
+use super::exit::{ExitCode, ExitReason};
+
+pub(super) fn planned_member(
+    config: &Config,
+    identity: &IdentityFile,
+    http: &dyn Listener,
+    peer: &dyn Listener,
+) -> PlannedMember {
+    let identity = identity.get();
+    PlannedMember {
+        id: 0,
+        name: identity.name,
+        incarnation: identity.incarnation,
+        peer_addr: with_port(config.node.advertise_peer.as_str(), peer),
+        http_addr: with_port(config.node.advertise_http.as_str(), http),
+    }
+}
+
+/// `addr`, with the port the system chose if it ends in `:0`.
+fn with_port(addr: &str, listener: &dyn Listener) -> String {
+    match (addr.strip_suffix(":0"), listener.local_addr()) {
+        (Some(host), Ok(bound)) => format!("{host}:{}", bound.port()),
+        _ => addr.to_owned(),
+    }
+}
+
+pub(super) fn initial_members(config: &Config) -> Vec<InitialMember> {
+    match &config.cluster {
+        Cluster::Initial(members) => members
+            .iter()
+            .map(|member| InitialMember {
+                name: member.name.clone(),
+                peer_addr: member.peer.to_string(),
+            })
+            .collect(),
+        Cluster::Alone | Cluster::Join(_) => Vec::new(),
+    }
+}
+
+pub(super) fn node_options(config: &Config) -> NodeOptions {
+    NodeOptions {
+        reads_default: match config.reads.default {
+            ReadMode::Linearizable => Consistency::Linearizable,
+            ReadMode::Available => Consistency::Available,
+            ReadMode::Local => Consistency::Local,
+        },
+        settings: config.replicated(),
+        sweep: config.lease.sweep,
+        silence_max: 2 * config.raft.election_timeout_max,
+        writes: WriteLimits {
+            waiting: WaitingLimits {
+                commands: config.limits.queue,
+                bytes: config.limits.queue_bytes,
+            },
+            leader_wait: config.limits.leader_wait,
+            batch_commands: config.limits.batch_commands,
+            batch_bytes: config.limits.batch_bytes,
+        },
+    }
+}
+
+pub(super) fn raft_settings(config: &Config) -> RaftSettings {
+    RaftSettings {
+        heartbeat: config.raft.heartbeat,
+        election_timeout: (
+            config.raft.election_timeout_min,
+            config.raft.election_timeout_max,
+        ),
+        snapshot_every_entries: config.raft.snapshot_every_entries,
+        snapshot_every_bytes: config.raft.snapshot_every_bytes,
+        keep_entries: config.raft.keep_entries,
+    }
+}
+
+pub(super) fn http_limits(config: &Config) -> http::Limits {
+    let limits = &config.limits;
+    http::Limits {
+        body_bytes_max: limits.body_bytes_max,
+        connections_max: limits.connections_max,
+        streams_max: limits.streams_max,
+        header_timeout: limits.header_timeout,
+        idle_timeout: limits.idle_timeout,
+        body_timeout: limits.body_timeout,
+        answer_timeout: limits.answer_timeout,
+        drain_timeout: limits.drain_timeout,
+        ..http::Limits::default()
+    }
+}
+
+/// Why the data directory could not be opened, as the process's last words.
+pub(super) fn open_error(error: &OpenError) -> ExitReason {
+    let (code, next) = match error {
+        OpenError::InUse { .. } => (
+            ExitCode::Identity,
+            "stop the other process, or set node.data_dir",
+        ),
+        OpenError::Regressed { .. } => (ExitCode::Identity, RIGHT_DISK),
+        OpenError::Newer { .. } => (ExitCode::Configuration, "start the newer release"),
+        OpenError::Corrupt { .. } => (ExitCode::Storage, KEEP_AND_REJOIN),
+        OpenError::Io { .. } if error.exit_code() == ExitCode::Configuration.number() => (
+            ExitCode::Configuration,
+            "check the owner and mode of node.data_dir",
+        ),
+        OpenError::Io { .. } => (ExitCode::Storage, "check the disk, then start again"),
+    };
+    ExitReason::new(
+        code,
+        "the data directory cannot be used",
+        error.to_string(),
+        next,
+    )
+}
+
+pub(super) fn first_start_error(error: FirstStartError) -> ExitReason {
+    match error {
+        FirstStartError::Identity(error) => ExitReason::storage(
+            "the identity file failed",
+            error.to_string(),
+            "check the disk, then start again",
+        ),
+        bound @ FirstStartError::BoundToAnother { .. } => ExitReason::identity(
+            "this data directory is not the one the cluster knows",
+            bound.to_string(),
+            "`eureka-raft members list` on another node shows what it knows",
+        ),
+    }
+}
+
+pub(super) fn start_error(error: &StartError) -> ExitReason {
+    let what = "Raft did not start";
+    match error {
+        StartError::Storage(why) => ExitReason::storage(what, why, KEEP_AND_REJOIN),
+        StartError::Identity(why) => ExitReason::identity(what, why, RIGHT_DISK),
+        StartError::Settings(why) => ExitReason::configuration(
+            what,
+            why,
+            "`eureka-raft config check` shows the [raft] section",
+        ),
+        StartError::Internal(why) => ExitReason::internal(what, why, LOOK_AND_RESTART),
+    }
+}
+
+pub(super) fn failure(failure: &Failure) -> ExitReason {
+    match failure {
+        Failure::Storage(why) => ExitReason::storage(
+            "storage failed; nothing was acknowledged after it",
+            why,
+            "check the disk, then start again",
+        ),
+        Failure::Identity(why) => {
+            ExitReason::identity("this node's disk went back in time", why, RIGHT_DISK)
+        }
+        Failure::Internal(why) => ExitReason::internal("Raft stopped", why, LOOK_AND_RESTART),
+    }
+}
+
+/// Why a log that did not close is no clean stop.
+pub(super) fn log_not_closed(error: &std::io::Error) -> ExitReason {
+    ExitReason::storage(
+        "the log did not close cleanly",
+        error.to_string(),
+        "check the disk, then start again",
+    )
+}
+
+/// A node never founds a cluster it was told to join.
+pub(super) fn join_unsupported() -> ExitReason {
+    ExitReason::configuration(
+        "cluster.join is set",
+        "this release cannot add members to a running cluster yet",
+        "list all members in cluster.initial_members before the first start",
+    )
+}
+
+const LOOK_AND_RESTART: &str = "look at the log above, then start again";
+const KEEP_AND_REJOIN: &str =
+    "keep the directory for a look, and let this node come back by snapshot under a new name";
+const RIGHT_DISK: &str = "put the right disk back, or remove this node from the cluster and start it anew under a new name";
