@@ -1,0 +1,1 @@
+"""What scripts/demo is made of: nodes, clients, waits, and the table. Python's standard library only."""
