@@ -161,7 +161,7 @@ impl ApiError {
             Self::QuotaExceeded => verdict(
                 StatusCode::INSUFFICIENT_STORAGE,
                 "quota_exceeded",
-                "cancel instances or raise limits.instances or limits.applications",
+                "cancel instances, shorten metadata, or raise limits.instances or limits.applications",
             ),
             Self::TooManyStreams => verdict(
                 StatusCode::TOO_MANY_REQUESTS,

@@ -114,6 +114,13 @@ impl Default for LeaseTerms {
     }
 }
 
+/// Entries in one instance's metadata, at most, however they came in.
+pub const METADATA_ENTRIES_MAX: usize = 512;
+
+/// Bytes of keys and values in one instance's metadata, at most, when updates add to it: as many as a
+/// registration may have.
+pub const METADATA_BYTES_MAX: usize = 768 << 10;
+
 /// One instance in its client's words. Server-owned fields are in [`Record`].
 ///
 /// Compact on purpose (`Box<str>`, no spare capacity): a registry holds a million of them.

@@ -42,7 +42,10 @@ mod time;
 pub use catalogue::Application;
 pub use change_log::{Change, HistoryGone};
 pub use command::{Command, Entry, Origin, Outcome, Registration};
-pub use instance::{ActionType, DataCenter, Instance, InstanceStatus, LeaseTerms, Port, Record};
+pub use instance::{
+    ActionType, DataCenter, Instance, InstanceStatus, LeaseTerms, METADATA_BYTES_MAX,
+    METADATA_ENTRIES_MAX, Port, Record,
+};
 pub use lease::Lease;
 pub use names::{AppName, InstanceId};
 pub use query::View;

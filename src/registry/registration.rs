@@ -8,7 +8,10 @@ use std::sync::Arc;
 
 use super::apply::Step;
 use super::command::{Origin, Outcome, Registration};
-use super::instance::{ActionType, Instance, InstanceStatus, LeaseTerms, Record};
+use super::instance::{
+    ActionType, Instance, InstanceStatus, LeaseTerms, METADATA_BYTES_MAX, METADATA_ENTRIES_MAX,
+    Record,
+};
 use super::lease::{Lease, Place};
 use super::names::{AppName, InstanceId};
 use super::recent_names::Named;
@@ -82,7 +85,11 @@ impl Registry {
             return Outcome::NotFound;
         };
         let mut word = Word::held(&current);
-        merge(&mut Arc::make_mut(&mut word.instance).metadata, entries);
+        let metadata = &mut Arc::make_mut(&mut word.instance).metadata;
+        merge(metadata, entries);
+        if !fits(metadata) {
+            return Outcome::QuotaExceeded;
+        }
         let lease = self.leases.of(&current).renewed_at(step.at);
         let standing = Standing {
             place: current.place(),
@@ -210,6 +217,15 @@ impl Record {
             generation: self.generation,
         }
     }
+}
+
+/// One document's bounds hold for what many updates add up to: a record has to fit a snapshot's.
+fn fits(metadata: &[(Box<str>, Box<str>)]) -> bool {
+    let bytes: usize = metadata
+        .iter()
+        .map(|(key, value)| key.len() + value.len())
+        .sum();
+    metadata.len() <= METADATA_ENTRIES_MAX && bytes <= METADATA_BYTES_MAX
 }
 
 /// Replaces the values of known keys and appends the others.

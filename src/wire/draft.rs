@@ -8,7 +8,8 @@
 use std::borrow::Cow;
 
 use crate::registry::{
-    AppName, DataCenter, Instance, InstanceId, InstanceStatus, LeaseTerms, Port,
+    AppName, DataCenter, Instance, InstanceId, InstanceStatus, LeaseTerms, METADATA_ENTRIES_MAX,
+    Port,
 };
 
 use super::error::RegistrationError;
@@ -19,7 +20,7 @@ use super::{json_decode, xml_decode};
 pub const MAX_NAME_BYTES: usize = 1_024;
 
 /// The most entries in an instance's metadata, and in an Amazon data center's.
-pub const MAX_METADATA_ENTRIES: usize = 512;
+pub const MAX_METADATA_ENTRIES: usize = METADATA_ENTRIES_MAX;
 
 /// The Amazon metadata entry that names the instance.
 const AMAZON_ID: &str = "instance-id";

@@ -1,8 +1,11 @@
 //! Quotas: what is refused, and that a refusal changes nothing.
 //!
-//! Owns `limits.instances` and `limits.applications`.
+//! Owns `limits.instances`, `limits.applications` and the bounds of one instance's metadata.
 
-use eureka_raft::registry::{Command, Outcome, RECENT_NAMES_MAX, Settings};
+use eureka_raft::registry::{
+    AppName, Command, InstanceId, METADATA_BYTES_MAX, METADATA_ENTRIES_MAX, Outcome,
+    RECENT_NAMES_MAX, Settings,
+};
 
 use super::log::{Log, instance};
 
@@ -91,4 +94,41 @@ fn the_lists_of_recent_names_hold_a_thousand_newest_first() {
     let cancelled = log.view().recently_cancelled();
     assert_eq!(cancelled.len(), RECENT_NAMES_MAX);
     assert_eq!(cancelled[0].2.as_str(), "i1000");
+}
+
+#[test]
+fn metadata_updates_add_up_to_what_one_document_may_hold_and_no_further() {
+    let mut log = Log::new();
+    log.register(instance("APP", "i1"));
+    let held = log.record("APP", "i1").unwrap().instance.metadata.len();
+    let entry = |n: usize| (format!("added-{n}").into(), "v".into());
+    let room: Vec<(Box<str>, Box<str>)> = (held..METADATA_ENTRIES_MAX).map(entry).collect();
+    assert_eq!(log.one(put(room)), Outcome::Done);
+    let full = log.record("APP", "i1");
+    let index = log.view().catalogue_index();
+    assert_eq!(
+        log.one(put(vec![entry(METADATA_ENTRIES_MAX)])),
+        Outcome::QuotaExceeded
+    );
+    let long = "x".repeat(METADATA_BYTES_MAX + 1);
+    assert_eq!(
+        log.one(put(vec![("added-511".into(), long.into())])),
+        Outcome::QuotaExceeded
+    );
+    assert_eq!(
+        (log.record("APP", "i1"), log.view().catalogue_index()),
+        (full, index)
+    );
+    assert_eq!(
+        log.one(put(vec![("added-511".into(), "other".into())])),
+        Outcome::Done
+    );
+}
+
+fn put(entries: Vec<(Box<str>, Box<str>)>) -> Command {
+    Command::PutMetadata {
+        app: AppName::new("APP"),
+        id: InstanceId::new("i1"),
+        entries,
+    }
 }
