@@ -129,11 +129,6 @@ impl WriteQueue {
             .map_err(|_closed| Refused::Stopping)?;
         Ok(fate)
     }
-
-    /// How many commands wait, proposed or not.
-    pub(super) fn commands_waiting(&self) -> usize {
-        self.admission.commands_waiting()
-    }
 }
 
 /// Whether a newcomer should wake the batcher.

@@ -25,7 +25,7 @@ struct Anchor {
 /// A stamp is the last *applied* lease time plus what went by since that entry was *stamped*, so that
 /// the time an entry spends being committed is counted once (docs/decisions/0004).
 #[derive(Debug)]
-pub struct LeaseClock {
+pub(super) struct LeaseClock {
     term: u64,
     anchor: Anchor,
     stamped: VecDeque<Anchor>,
@@ -34,7 +34,7 @@ pub struct LeaseClock {
 impl LeaseClock {
     /// The clock of `term`, which starts from the lease time applied when this node became ready to
     /// lead it, `now` by the monotonic clock.
-    pub fn starting(term: u64, applied_lease_ms: u64, now: Duration) -> Self {
+    pub(super) fn starting(term: u64, applied_lease_ms: u64, now: Duration) -> Self {
         Self {
             term,
             anchor: Anchor {
@@ -46,12 +46,12 @@ impl LeaseClock {
     }
 
     /// The term it stamps for.
-    pub fn term(&self) -> u64 {
+    pub(super) fn term(&self) -> u64 {
         self.term
     }
 
     /// What an entry stamped `now` would carry, in ms of lease time.
-    pub fn reading(&self, applied_lease_ms: u64, now: Duration) -> u64 {
+    pub(super) fn reading(&self, applied_lease_ms: u64, now: Duration) -> u64 {
         let anchor = self.anchor_at(applied_lease_ms);
         let elapsed = now.saturating_sub(anchor.at).min(STEP_MAX);
         let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
@@ -62,7 +62,7 @@ impl LeaseClock {
     }
 
     /// Stamps an entry `now`, given the lease time applied so far, in ms.
-    pub fn stamp(&mut self, applied_lease_ms: u64, now: Duration) -> u64 {
+    pub(super) fn stamp(&mut self, applied_lease_ms: u64, now: Duration) -> u64 {
         self.anchor = self.anchor_at(applied_lease_ms);
         while self
             .stamped

@@ -36,7 +36,6 @@ pub use api::{
 };
 pub use batcher::WriteLimits;
 pub use first_start::{FirstStart, FirstStartError, InitialMember};
-pub use lease_clock::LeaseClock;
 pub use messages::{Answer, ForwardAnswer, Plan, PlanAnswer, Probe, ProbeAnswer, Request};
 pub use peer_desk::PeerDesk;
 
@@ -133,11 +132,6 @@ impl Node {
     /// The queue of writes, once Raft runs.
     fn write_queue(&self) -> Option<&WriteQueue> {
         self.running.get().map(|running| &running.queue)
-    }
-
-    /// How many commands wait to be written here.
-    pub fn commands_waiting(&self) -> usize {
-        self.write_queue().map_or(0, WriteQueue::commands_waiting)
     }
 
     /// The membership as the first start sees it, once Raft knows one.
