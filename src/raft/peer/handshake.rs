@@ -44,7 +44,7 @@ pub(in crate::raft) struct Past {
 
 /// What others remember of a node: a disk that goes back is noticed by it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::raft) struct Memory {
+pub struct Memory {
     vote: Option<StoredVote>,
     mark: u64,
 }
@@ -147,7 +147,7 @@ pub enum HandshakeRefusal {
     ForeignIncarnation,
     /// More is remembered of the one who connects than its data directory holds.
     #[error("your data directory has gone back in time")]
-    YouWentBack,
+    YouWentBack(Memory),
     /// More is remembered of the one who listens than its data directory holds.
     #[error("my data directory has gone back in time")]
     IWentBack,

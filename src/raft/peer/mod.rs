@@ -333,7 +333,11 @@ impl Inner {
             }
             _ => {}
         }
-        if let (HandshakeRefusal::YouWentBack, Some(service)) = (refusal, self.service.get()) {
+        if let (HandshakeRefusal::YouWentBack(memory), Some(service)) = (refusal, self.service.get())
+            // A hello that lay with a paused peer is older than what that peer has heard since: only
+            // what this node does not hold now has been lost.
+            && memory.contradicts(&service.past())
+        {
             service.is_said_to_have_gone_back(addr);
         }
     }

@@ -116,7 +116,10 @@ impl Inner {
             service
                 .admit(&hello.me, hello.past.as_ref())
                 .map_err(|refusal| match refusal {
-                    HandshakeRefusal::IWentBack => HandshakeRefusal::YouWentBack,
+                    HandshakeRefusal::IWentBack => {
+                        let id = hello.me.node_id.unwrap_or_default();
+                        HandshakeRefusal::YouWentBack(service.remembered(id, hello.me.incarnation))
+                    }
                     other => other,
                 })?;
             if hello.remembered.contradicts(&service.past()) {
