@@ -77,6 +77,17 @@ impl EndMark {
     }
 }
 
+/// The mark as it lies on disk, `None` if there is no whole one. Changes nothing.
+pub(super) fn look(files: &dyn Files) -> io::Result<Option<u64>> {
+    let mut file = match files.open(END_FILE) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    let mut bytes = [0; BYTES];
+    let read = file.read_at(0, &mut bytes)?;
+    Ok(parse(&bytes[..read]))
+}
+
 fn bytes(index: u64) -> [u8; BYTES] {
     let mut bytes = [0; BYTES];
     bytes[..4].copy_from_slice(MAGIC);

@@ -23,7 +23,7 @@ use super::value::{Assembler, Key, Packer};
 /// sled's directory below the data directory.
 pub const LOG_DIR: &str = "log";
 /// sled's one file.
-const DB_FILE: &str = "log/db";
+pub(super) const DB_FILE: &str = "log/db";
 /// A target, not a cap: up to three times as much resident memory was seen.
 const CACHE_BYTES: u64 = 64 << 20;
 /// sled collects its garbage only in the thread that this drives; it is no durability mechanism.
@@ -94,7 +94,7 @@ fn await_last_close(db: &Path) {
     }
 }
 
-fn open_sled(path: &Path) -> Result<sled::Db, OpenError> {
+pub(super) fn open_sled(path: &Path) -> Result<sled::Db, OpenError> {
     let config = sled::Config::new()
         .path(path)
         .cache_capacity(CACHE_BYTES)
