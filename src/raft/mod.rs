@@ -12,6 +12,7 @@ mod error;
 mod failure;
 mod gate;
 mod log_store;
+mod look;
 mod network;
 mod peer;
 mod read_index;
@@ -57,6 +58,10 @@ use watcher::Members;
 
 pub use error::{
     CallError, Failure, InitializeError, ProposeError, ReadIndexError, StartError, TransferError,
+};
+pub use look::{
+    CoveredView, EntryContent, EntryView, LogPosition, MembershipView, look_at_purge,
+    look_at_record, look_at_snapshot, restore,
 };
 pub use peer::{HandshakeRefusal, PeerHandler, PeerIdentity, Peers, Refusal};
 pub use settings::RaftSettings;

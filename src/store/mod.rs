@@ -13,6 +13,7 @@ pub mod log;
 mod mem_files;
 pub mod sled_log;
 pub mod snapshot_files;
+mod stopped_dir;
 mod sync_file_range;
 
 pub use blocking::{blocking, run_blocking_inline};
@@ -21,3 +22,4 @@ pub use error::OpenError;
 pub use mem_files::MemFiles;
 pub use sled_log::{PanicSource, SledLog, panic_source};
 pub use snapshot_files::SnapshotFiles;
+pub use stopped_dir::{StoppedDir, holder};

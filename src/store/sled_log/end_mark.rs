@@ -81,6 +81,16 @@ pub(super) fn read(files: &dyn Files, owner: u128) -> Result<Found, OpenError> {
     }
 }
 
+/// The index in the file as it lies on disk, `None` if there is no whole one. Changes nothing.
+pub(super) fn look(files: &dyn Files) -> io::Result<Option<u64>> {
+    match read(files, 0) {
+        Ok(Found::Whole(end)) => Ok(Some(end.index)),
+        Ok(Found::Nothing(_)) => Ok(None),
+        Err(OpenError::Io { source, .. }) => Err(source),
+        Err(error) => Err(io::Error::other(error.to_string())),
+    }
+}
+
 /// The open file.
 pub(super) struct EndMark {
     file: Box<dyn File>,

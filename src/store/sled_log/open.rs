@@ -24,7 +24,7 @@ use super::value::{Assembler, Key, Packer};
 /// sled's directory below the data directory.
 pub const LOG_DIR: &str = "log";
 /// sled's one file.
-const DB_FILE: &str = "log/db";
+pub(super) const DB_FILE: &str = "log/db";
 /// A target, not a cap: up to three times as much resident memory was seen.
 const CACHE_BYTES: u64 = 64 << 20;
 /// sled collects its garbage only in the thread that this drives; it is no durability mechanism.
@@ -65,7 +65,6 @@ pub(super) fn open(
         check_end(end, identity)?;
     }
     prepare(files)?;
-    check_conf(files)?;
     refuse_blobs(files)?;
     let db = open_sled(&root.join(LOG_DIR))?;
     files
@@ -101,32 +100,21 @@ fn check_end(end: &End, identity: &Identity) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn check_conf(files: &dyn Files) -> Result<(), OpenError> {
-    let read = || {
-        let mut bytes = vec![0; 2 * CONF.len()];
-        let read = files.open(CONF_FILE)?.read_at(0, &mut bytes)?;
-        bytes.truncate(read);
-        Ok(bytes)
-    };
-    match read() {
+fn check_conf(path: &Path) -> Result<(), OpenError> {
+    let found = match std::fs::read(path.join("conf")) {
         // sled writes the settings of this release, which are the only ones there ever were.
-        Err(error) if std::io::Error::kind(&error) == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(OpenError::io(format!("read {CONF_FILE}"))(error)),
-        Ok(found)
-            if found.get(..CONF.len()) == Some(CONF) && found.len() == CONF.len() + CONF_CRC =>
-        {
-            Ok(())
-        }
-        Ok(found) => {
-            let differs = CONF.iter().zip(&found).take_while(|(a, b)| a == b).count();
-            let place = format!("byte {differs}");
-            Err(OpenError::corrupt(
-                CONF_FILE,
-                place,
-                "these are not the settings the log was made with",
-            ))
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        read => read.map_err(OpenError::io(format!("read {CONF_FILE}")))?,
+    };
+    let differs = CONF.iter().zip(&found).take_while(|(a, b)| a == b).count();
+    if differs == CONF.len() && found.len() == CONF.len() + CONF_CRC {
+        return Ok(());
     }
+    Err(OpenError::corrupt(
+        CONF_FILE,
+        format!("byte {differs}"),
+        "these are not the settings the log was made with",
+    ))
 }
 
 /// A kill inside sled's own opening leaves a half-written `snap.*.generating`, which it would then
@@ -162,7 +150,8 @@ fn await_last_close(db: &Path) {
     }
 }
 
-fn open_sled(path: &Path) -> Result<sled::Db, OpenError> {
+pub(super) fn open_sled(path: &Path) -> Result<sled::Db, OpenError> {
+    check_conf(path)?;
     let config = sled::Config::new()
         .path(path)
         .cache_capacity(CACHE_BYTES)
