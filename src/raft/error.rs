@@ -26,7 +26,7 @@ pub enum StartError {
 impl From<OpenError> for StartError {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::InUse { .. } | OpenError::Regressed { .. } => {
+            OpenError::InUse { .. } | OpenError::Regressed { .. } | OpenError::Foreign { .. } => {
                 Self::Identity(error.to_string())
             }
             _ => Self::Storage(error.to_string()),
