@@ -4,6 +4,7 @@
 //! first start. It may not touch HTTP or file formats.
 
 mod admission;
+mod alarms;
 mod api;
 mod batcher;
 mod first_start;
@@ -29,6 +30,7 @@ use crate::registry::{Command, InstanceStatus, Origin, Outcome, Protection, Reco
 use crate::store::identity::PlannedMember;
 
 pub use admission::WaitingLimits;
+pub use alarms::{Alarm, AlarmBoard, AlarmKind};
 pub use api::{
     ClusterPart, Consistency, DeltaPart, LogPart, MemberStatus, NodePart, NodeStatus, Read,
     ReadError, ReadOptions, Readiness, Registrar, RegistryPart, Renewal, StatePart, WriteError,
@@ -66,6 +68,7 @@ pub struct Node {
     options: NodeOptions,
     running: OnceLock<Running>,
     stopping: AtomicBool,
+    alarms: Arc<AlarmBoard>,
 }
 
 /// What a node has once Raft runs.
@@ -84,6 +87,7 @@ impl Node {
             options,
             running: OnceLock::new(),
             stopping: AtomicBool::new(false),
+            alarms: Arc::default(),
         })
     }
 
@@ -118,6 +122,11 @@ impl Node {
             .is_ok();
         assert!(fresh, "a node runs once");
         tasks
+    }
+
+    /// What an operator must know now.
+    pub fn alarms(&self) -> &Arc<AlarmBoard> {
+        &self.alarms
     }
 
     /// From now on this node is not ready and takes no write; what waits is still answered.
@@ -274,6 +283,7 @@ impl Node {
             delta: DeltaPart {
                 oldest_index: view.oldest_cursor(),
             },
+            alarms: self.alarms.active(),
         }
     }
 
@@ -365,6 +375,7 @@ fn starting_status(name: &str) -> NodeStatus {
             allowed_silent: 0,
         },
         delta: DeltaPart::default(),
+        alarms: Vec::new(),
     }
 }
 

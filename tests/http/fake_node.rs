@@ -174,6 +174,7 @@ impl Registrar for FakeNode {
             delta: DeltaPart {
                 oldest_index: view.oldest_cursor(),
             },
+            alarms: Vec::new(),
         }
     }
 
