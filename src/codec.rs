@@ -85,6 +85,8 @@ impl Format {
     pub const SNAPSHOT_FOOTER: Self = Self::new(10, 1, "snapshot footer");
     /// The Raft adapter's opaque note: a log id beside a purge, a membership beside a snapshot.
     pub const RAFT_NOTE: Self = Self::new(11, 1, "raft note");
+    /// `store::Origin`.
+    pub const ORIGIN: Self = Self::new(16, 1, "origin");
 }
 
 /// Every format ever written, oldest first. Append only: a line is never changed or removed, because
@@ -101,6 +103,7 @@ pub const FORMATS: &[Format] = &[
     Format::SNAPSHOT_HEADER,
     Format::SNAPSHOT_FOOTER,
     Format::RAFT_NOTE,
+    Format::ORIGIN,
 ];
 
 /// A type that is stored or sent, and the format it is written in.

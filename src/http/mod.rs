@@ -9,6 +9,7 @@
 //! `reply`, or refuses through `error`.
 
 mod app;
+mod backup;
 mod changes;
 mod conversation;
 mod delta;

@@ -62,6 +62,8 @@ pub(super) enum Route {
     Members,
     /// `/v1/changes`.
     Changes,
+    /// `/v1/snapshot`.
+    Snapshot,
     /// Anything else under `/v1`.
     UnknownV1,
     /// Anything else.
@@ -128,6 +130,7 @@ impl Route {
             ["status"] => Self::NodeStatus,
             ["members"] => Self::Members,
             ["changes"] => Self::Changes,
+            ["snapshot"] => Self::Snapshot,
             _ => Self::UnknownV1,
         }
     }
@@ -191,6 +194,7 @@ impl Route {
             Self::NodeStatus => "/v1/status",
             Self::Members => "/v1/members",
             Self::Changes => "/v1/changes",
+            Self::Snapshot => "/v1/snapshot",
             Self::Bare | Self::UnknownV1 | Self::Unknown => "unknown",
         }
     }
@@ -200,7 +204,7 @@ impl Route {
     pub(super) const fn explains_errors(&self) -> bool {
         matches!(
             self,
-            Self::NodeStatus | Self::Members | Self::Changes | Self::UnknownV1
+            Self::NodeStatus | Self::Members | Self::Changes | Self::Snapshot | Self::UnknownV1
         )
     }
 }

@@ -7,12 +7,14 @@
 //! (followers) → `state_machine` (applied, published) → back. A read goes [`Raft::read_index`] →
 //! `read_index` (one round for all that wait) → the leader → [`Raft::applied`].
 
+mod backup;
 mod compaction;
 mod error;
 mod failure;
 mod gate;
 mod log_store;
 mod network;
+pub mod offline;
 mod peer;
 mod read_index;
 mod records;
@@ -39,7 +41,7 @@ use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, InitializeError as CoreInitializeError, RaftError};
 use openraft::impls::OneshotResponder;
 use openraft::vote::RaftLeaderId;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -55,6 +57,7 @@ use service::Core;
 use types::{Blob, LeaderId};
 use watcher::Members;
 
+pub use backup::{BACKUPS_MAX, Backup, BackupError};
 pub use error::{
     CallError, Failure, InitializeError, ProposeError, ReadIndexError, StartError, TransferError,
 };
@@ -106,6 +109,7 @@ pub struct Raft {
 struct Inner {
     core: Core,
     me: u64,
+    cluster_id: u128,
     peers: Peers,
     cell: Arc<StateCell>,
     members: Members,
@@ -113,6 +117,8 @@ struct Inner {
     reads: ReadQueue,
     read_rounds: Arc<AtomicU64>,
     failure: FailureCell,
+    /// A place for each backup that is being taken.
+    backups: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
     /// Aborted when the last handle is dropped; awaited by `shutdown`.
     tasks: tokio::sync::Mutex<JoinSet<()>>,

@@ -153,6 +153,8 @@ pub(super) enum Note {
     Purged(Position),
     /// What a snapshot covers.
     Snapshot(Covered),
+    /// What a backup covers, and of which cluster it is.
+    Backup(u128, Covered),
 }
 
 impl Stored for Note {
@@ -198,6 +200,20 @@ pub(super) fn snapshot_note(meta: &RaftMeta) -> Vec<u8> {
 pub(super) fn parse_snapshot_note(bytes: &[u8]) -> Result<RaftMeta, CodecError> {
     match codec::decode(bytes, codec::CONTROL_MAX)? {
         Note::Snapshot(covered) => covered.try_into(),
+        Note::Purged(_) | Note::Backup(..) => Err(wrong_note()),
+    }
+}
+
+/// The note of a backup of `cluster`.
+pub(super) fn backup_note(cluster: u128, meta: &RaftMeta) -> Vec<u8> {
+    codec::encode(&Note::Backup(cluster, meta.into()))
+}
+
+/// What the note of a backup, or of a snapshot, says: the cluster, if it is in it, and what is covered.
+pub(super) fn parse_backup_note(bytes: &[u8]) -> Result<(Option<u128>, RaftMeta), CodecError> {
+    match codec::decode(bytes, codec::CONTROL_MAX)? {
+        Note::Backup(cluster, covered) => Ok((Some(cluster), covered.try_into()?)),
+        Note::Snapshot(covered) => Ok((None, covered.try_into()?)),
         Note::Purged(_) => Err(wrong_note()),
     }
 }
@@ -211,7 +227,7 @@ pub(super) fn purge_note(last: LogId) -> Bytes {
 pub(super) fn parse_purge_note(bytes: &[u8]) -> Result<LogId, CodecError> {
     match codec::decode(bytes, codec::CONTROL_MAX)? {
         Note::Purged(last) => Ok(last.into()),
-        Note::Snapshot(_) => Err(wrong_note()),
+        Note::Snapshot(_) | Note::Backup(..) => Err(wrong_note()),
     }
 }
 
@@ -274,6 +290,10 @@ mod tests {
             "e5010b010100180000006c4836b401010302fbbc02010302fbbc020101020102020162000000"
         );
         assert_eq!(parse_snapshot_note(&snapshot_note(&meta)).unwrap(), meta);
+        assert_eq!(hex(&backup_note(0xC1, &meta)), "");
+        let backup = parse_backup_note(&backup_note(0xC1, &meta)).unwrap();
+        assert_eq!(backup, (Some(0xC1), meta.clone()));
+        assert!(parse_snapshot_note(&backup_note(0xC1, &meta)).is_err());
         assert_eq!(
             hex(&purge_note(at)),
             "e5010b010100060000006a5df6bc000302fbbc02"

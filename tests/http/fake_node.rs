@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use eureka_raft::clock::{Clock, ManualClock};
 use eureka_raft::node::{
-    ClusterPart, DeltaPart, LogPart, MemberStatus, NodePart, NodeStatus, Read, ReadError,
-    ReadOptions, Readiness, Registrar, RegistryPart, Renewal, StatePart, WriteError, Written,
+    Backup, BackupRefusal, ClusterPart, DeltaPart, LogPart, MemberStatus, NodePart, NodeStatus,
+    Read, ReadError, ReadOptions, Readiness, Registrar, RegistryPart, Renewal, StatePart,
+    WriteError, Written,
 };
 use eureka_raft::registry::{Command, Entry, LogTime, Record, Registry, View};
 use futures_util::future::BoxFuture;
@@ -118,6 +119,10 @@ impl Registrar for FakeNode {
             let moved = views.wait_for(|view| view.catalogue_index() > catalogue_index);
             let _ = tokio::time::timeout(deadline, moved).await;
         })
+    }
+
+    fn backup(&self) -> BoxFuture<'_, Result<Backup, BackupRefusal>> {
+        Box::pin(async { Err(BackupRefusal::Running) })
     }
 
     fn reach(&self, index: u64) -> BoxFuture<'_, Result<(), ReadError>> {
