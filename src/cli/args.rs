@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
+use super::members::{LeaderCommand, MembersCommand};
 use crate::server::config::{BaseUrl, Sources};
 
 /// A service registry that serves Netflix Eureka's REST API and keeps its state in a Raft log.
@@ -35,7 +36,7 @@ pub(super) enum Command {
     /// Show or check a configuration without running it.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// The members of a cluster.
+    /// The members of a cluster: show and change them while it runs.
     #[command(subcommand)]
     Members(MembersCommand),
     /// The leader of a cluster.
@@ -46,31 +47,18 @@ pub(super) enum Command {
     Bench(BenchCommand),
 }
 
-#[derive(Debug, Subcommand)]
-pub(super) enum MembersCommand {
-    /// Every member as the asked node knows it.
-    #[command(after_help = "Example: eureka-raft members list --output json")]
-    List(Asking),
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum LeaderCommand {
-    /// The leader's name and addresses.
-    #[command(after_help = "Example: eureka-raft leader show")]
-    Show(Asking),
-}
-
 /// Whom to ask, and how to print the answer.
 #[derive(Debug, Args)]
 pub(super) struct Asking {
-    /// Any node of the cluster.
+    /// Any node of the cluster; more than one, and the next is asked if one does not answer.
     #[arg(
         long,
-        value_name = "URL",
+        value_name = "URL,URL",
+        value_delimiter = ',',
         env = "EUREKA_RAFT_SERVER",
         default_value = "http://127.0.0.1:8761"
     )]
-    pub(super) server: BaseUrl,
+    pub(super) server: Vec<BaseUrl>,
     #[command(flatten)]
     pub(super) output: Output,
 }

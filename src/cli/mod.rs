@@ -12,6 +12,7 @@ mod http_client;
 mod members;
 mod output;
 mod serve;
+mod servers;
 mod status;
 
 use std::ffi::OsString;
@@ -20,7 +21,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::server::exit::{ExitCode, ExitReason};
-use args::{Arguments, Command, LeaderCommand, MembersCommand};
+use args::{Arguments, Command};
 
 /// Runs the command in `arguments` (the program's name first) and returns its exit code.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
@@ -39,9 +40,9 @@ fn dispatch(command: Command) -> ExitReason {
         Command::Serve(configured) => serve::run(configured),
         Command::Config(command) => config::run(command),
         Command::Status(asking) => status::run(&asking),
-        Command::Members(MembersCommand::List(asking)) => members::list(&asking),
+        Command::Members(command) => members::run(command),
         Command::Bench(command) => bench::run(command),
-        Command::Leader(LeaderCommand::Show(asking)) => members::show_leader(&asking),
+        Command::Leader(command) => members::run_leader(command),
     };
     result.err().unwrap_or_else(ExitReason::fine)
 }
