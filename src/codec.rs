@@ -67,8 +67,8 @@ impl Format {
     pub const ENTRY: Self = Self::new(1, 1, "log entry");
     /// `registry::SnapshotRecord`.
     pub const SNAPSHOT_RECORD: Self = Self::new(2, 1, "snapshot record");
-    /// `store::identity::Identity`.
-    pub const IDENTITY: Self = Self::new(3, 1, "identity");
+    /// `store::identity::Identity` before a directory could be marked to join: read, never written.
+    pub const IDENTITY_1: Self = Self::new(3, 1, "identity");
     /// A record of Raft's log: the Raft adapter's own.
     pub const RAFT_LOG: Self = Self::new(4, 1, "raft log record");
     /// A frame between peers.
@@ -85,6 +85,8 @@ impl Format {
     pub const SNAPSHOT_FOOTER: Self = Self::new(10, 1, "snapshot footer");
     /// The Raft adapter's opaque note: a log id beside a purge, a membership beside a snapshot.
     pub const RAFT_NOTE: Self = Self::new(11, 1, "raft note");
+    /// `store::identity::Identity`.
+    pub const IDENTITY: Self = Self::new(3, 2, "identity");
 }
 
 /// Every format ever written, oldest first. Append only: a line is never changed or removed, because
@@ -92,7 +94,7 @@ impl Format {
 pub const FORMATS: &[Format] = &[
     Format::ENTRY,
     Format::SNAPSHOT_RECORD,
-    Format::IDENTITY,
+    Format::IDENTITY_1,
     Format::RAFT_LOG,
     Format::PEER_FRAME,
     Format::PEER_HANDSHAKE,
@@ -101,6 +103,7 @@ pub const FORMATS: &[Format] = &[
     Format::SNAPSHOT_HEADER,
     Format::SNAPSHOT_FOOTER,
     Format::RAFT_NOTE,
+    Format::IDENTITY,
 ];
 
 /// A type that is stored or sent, and the format it is written in.
@@ -297,6 +300,26 @@ pub fn decode<T: Stored>(bytes: &[u8], limit: usize) -> Result<T, CodecError> {
         });
     }
     Ok(value)
+}
+
+/// As [`decode`], and also reads what an older release wrote as `Older`.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_since<T, Older>(bytes: &[u8], limit: usize) -> Result<T, CodecError>
+where
+    T: Stored + From<Older>,
+    Older: Stored,
+{
+    let older = Older::FORMAT;
+    match decode(bytes, limit) {
+        Err(CodecError::Newer { kind, version, .. })
+            if (kind, version) == (older.kind, older.version) =>
+        {
+            decode::<Older>(bytes, limit).map(T::from)
+        }
+        other => other,
+    }
 }
 
 fn check_format(bytes: &[u8], expected: Format) -> Result<(), CodecError> {

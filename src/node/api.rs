@@ -14,6 +14,8 @@ use crate::registry::{
     AppName, Command, InstanceId, InstanceStatus, Origin, Outcome, Protection, Record, View,
 };
 
+use super::alarms::Alarm;
+
 /// How fresh an answer must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -158,6 +160,8 @@ pub struct NodeStatus {
     pub protection: Protection,
     /// The change history.
     pub delta: DeltaPart,
+    /// What an operator must know now.
+    pub alarms: Vec<Alarm>,
 }
 
 /// The `node` part of a status.
@@ -237,6 +241,13 @@ pub struct MemberStatus {
     pub name: String,
     /// `leader`, `voter` or `learner`.
     pub role: String,
+    /// What it is to be: `voter`, or `learner` if it stays one until somebody promotes it. A learner
+    /// that is to be a voter is on its way: `lag` says how far.
+    pub seat: String,
+    /// The member whose place it is to take.
+    pub replaces: Option<String>,
+    /// Committed entries it has not applied, as far as this node knows.
+    pub lag: Option<u64>,
     /// Where peers reach it.
     pub peer: String,
     /// Where clients reach it.

@@ -4,14 +4,19 @@
 //! first start. It may not touch HTTP or file formats.
 
 mod admission;
+mod alarms;
 mod api;
 mod batcher;
+mod council;
 mod first_start;
 mod flight;
 mod leader_time;
 mod lease_clock;
+mod lineup;
 mod membership;
 mod messages;
+pub mod operator;
+mod orders;
 mod peer_desk;
 mod reads;
 mod sweep;
@@ -29,6 +34,7 @@ use crate::registry::{Command, InstanceStatus, Origin, Outcome, Protection, Reco
 use crate::store::identity::PlannedMember;
 
 pub use admission::WaitingLimits;
+pub use alarms::{Alarm, AlarmBoard, AlarmKind};
 pub use api::{
     ClusterPart, Consistency, DeltaPart, LogPart, MemberStatus, NodePart, NodeStatus, Read,
     ReadError, ReadOptions, Readiness, Registrar, RegistryPart, Renewal, StatePart, WriteError,
@@ -37,9 +43,11 @@ pub use api::{
 pub use batcher::WriteLimits;
 pub use first_start::{FirstStart, FirstStartError, InitialMember};
 pub use messages::{Answer, ForwardAnswer, Plan, PlanAnswer, Probe, ProbeAnswer, Request};
+pub use operator::{AdminRefusal, Change, Lineup, Mode, Operator, Order, Report, Seat};
 pub use peer_desk::PeerDesk;
 
 use batcher::{Batcher, Fate, Refused, WriteQueue};
+use council::Council;
 use leader_time::LeaderTime;
 use membership::Members;
 use reads::Reads;
@@ -66,6 +74,7 @@ pub struct Node {
     options: NodeOptions,
     running: OnceLock<Running>,
     stopping: AtomicBool,
+    alarms: Arc<AlarmBoard>,
 }
 
 /// What a node has once Raft runs.
@@ -74,6 +83,7 @@ struct Running {
     queue: WriteQueue,
     reads: Arc<Reads>,
     members: Arc<Members>,
+    council: Council,
 }
 
 impl Node {
@@ -84,6 +94,7 @@ impl Node {
             options,
             running: OnceLock::new(),
             stopping: AtomicBool::new(false),
+            alarms: Arc::default(),
         })
     }
 
@@ -107,6 +118,7 @@ impl Node {
         let reads = Arc::new(Reads::new(raft.clone(), self.options.reads_default, clock));
         let catching_up = Arc::clone(&reads);
         tasks.spawn(async move { catching_up.catch_up().await });
+        let council = Council::new(raft.clone());
         let fresh = self
             .running
             .set(Running {
@@ -114,10 +126,16 @@ impl Node {
                 queue,
                 reads,
                 members,
+                council,
             })
             .is_ok();
         assert!(fresh, "a node runs once");
         tasks
+    }
+
+    /// What an operator must know now.
+    pub fn alarms(&self) -> &Arc<AlarmBoard> {
+        &self.alarms
     }
 
     /// From now on this node is not ready and takes no write; what waits is still answered.
@@ -274,6 +292,7 @@ impl Node {
             delta: DeltaPart {
                 oldest_index: view.oldest_cursor(),
             },
+            alarms: self.alarms.active(),
         }
     }
 
@@ -365,6 +384,7 @@ fn starting_status(name: &str) -> NodeStatus {
             allowed_silent: 0,
         },
         delta: DeltaPart::default(),
+        alarms: Vec::new(),
     }
 }
 

@@ -138,7 +138,7 @@ impl Starting {
         let stopping = watch::Sender::new(false);
         let mut tasks = JoinSet::new();
         let app = http::App::new(
-            Arc::clone(&node) as Arc<_>,
+            Arc::clone(&node),
             Arc::clone(&world.clock),
             translate::http_limits(config),
             prometheus_client::registry::Registry::default(),

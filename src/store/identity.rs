@@ -76,10 +76,55 @@ pub struct Identity {
     pub vote: Option<StoredVote>,
     /// An index known to be synced and committed: a log that ends below it went backwards.
     pub durable_mark: u64,
+    /// Set on an empty directory that is to join a running cluster, whatever `[cluster]` says.
+    pub join: Option<JoinMark>,
 }
 
 impl Stored for Identity {
     const FORMAT: Format = Format::IDENTITY;
+}
+
+/// How an empty directory comes into a running cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct JoinMark {
+    /// Peer addresses of members, `host:port`; at most [`JOIN_ADDRESSES_MAX`].
+    pub via: Vec<String>,
+    /// The member whose lost disk this directory stands for: it takes that one's place, in one change.
+    pub replaces: Option<u64>,
+}
+
+/// Addresses a [`JoinMark`] may hold.
+pub const JOIN_ADDRESSES_MAX: usize = 8;
+
+/// [`Identity`] in its first form.
+#[derive(Serialize, Deserialize)]
+struct Identity1 {
+    incarnation: u128,
+    name: String,
+    cluster_id: Option<u128>,
+    node_id: Option<u64>,
+    plan: Vec<PlannedMember>,
+    vote: Option<StoredVote>,
+    durable_mark: u64,
+}
+
+impl Stored for Identity1 {
+    const FORMAT: Format = Format::IDENTITY_1;
+}
+
+impl From<Identity1> for Identity {
+    fn from(older: Identity1) -> Self {
+        Self {
+            incarnation: older.incarnation,
+            name: older.name,
+            cluster_id: older.cluster_id,
+            node_id: older.node_id,
+            plan: older.plan,
+            vote: older.vote,
+            durable_mark: older.durable_mark,
+            join: None,
+        }
+    }
 }
 
 /// The identity of one data directory, shared by the log's writer and the node. Cheap to clone.
@@ -170,6 +215,7 @@ impl IdentityFile {
             plan: Vec::new(),
             vote: None,
             durable_mark: 0,
+            join: None,
         };
         let mut inner = Inner {
             files,
@@ -346,7 +392,7 @@ fn parse_slot(bytes: &[u8]) -> Result<Slot, SlotError> {
     if stored != computed {
         return Err(CodecError::Checksum { stored, computed });
     }
-    let identity = codec::decode(envelope, codec::IDENTITY_MAX)?;
+    let identity = codec::decode_since::<Identity, Identity1>(envelope, codec::IDENTITY_MAX)?;
     Ok(Slot {
         generation,
         identity,
