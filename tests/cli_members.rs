@@ -320,7 +320,10 @@ async fn a_member_that_was_named_is_asked_when_the_server_is_gone() {
         .with_members(json!([{ "name": "node-2", "http": second.url }]));
     let (first_url, said) = (first.url.clone(), Arc::clone(&first.said));
     // Its second answer is a closed connection: the order may have arrived, and is repeated elsewhere.
-    said.lock().unwrap().answers.push_back((SILENCE, Value::Null));
+    said.lock()
+        .unwrap()
+        .answers
+        .push_back((SILENCE, Value::Null));
     let output = eureka_raft(&["members", "promote", "node-4"], &first_url).await;
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(second.orders().len(), 1);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
+use super::log_dump::LogCommand;
 use super::members::{LeaderCommand, MembersCommand};
 use crate::server::config::{BaseUrl, Sources};
 
@@ -42,6 +43,9 @@ pub(super) enum Command {
     /// The leader of a cluster.
     #[command(subcommand)]
     Leader(LeaderCommand),
+    /// The Raft log of a stopped node.
+    #[command(subcommand)]
+    Log(LogCommand),
     /// Put load on servers and report the figures.
     #[command(subcommand)]
     Bench(BenchCommand),

@@ -9,8 +9,10 @@ mod args;
 mod bench;
 mod config;
 mod http_client;
+mod log_dump;
 mod members;
 mod output;
+mod panics;
 mod serve;
 mod servers;
 mod status;
@@ -41,6 +43,7 @@ fn dispatch(command: Command) -> ExitReason {
         Command::Config(command) => config::run(command),
         Command::Status(asking) => status::run(&asking),
         Command::Members(command) => members::run(command),
+        Command::Log(command) => log_dump::run(command),
         Command::Bench(command) => bench::run(command),
         Command::Leader(command) => members::run_leader(command),
     };
