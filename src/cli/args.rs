@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
+use super::doctor::DoctorArguments;
 use super::log_dump::LogCommand;
 use super::members::{LeaderCommand, MembersCommand};
 use crate::server::config::{BaseUrl, Sources};
@@ -46,6 +47,8 @@ pub(super) enum Command {
     /// The Raft log of a stopped node.
     #[command(subcommand)]
     Log(LogCommand),
+    /// Whether a stopped node would start, and what to do if not.
+    Doctor(DoctorArguments),
     /// Put load on servers and report the figures.
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -79,6 +82,11 @@ pub(super) struct Configured {
 }
 
 impl Configured {
+    /// Whether anything was said on the command line.
+    pub(super) fn is_given(&self) -> bool {
+        self.config.is_some() || !self.set.is_empty()
+    }
+
     /// With the environment of this process.
     pub(super) fn sources(self) -> Sources {
         Sources::of_process(self.config, self.set)

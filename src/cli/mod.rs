@@ -8,6 +8,7 @@ mod api;
 mod args;
 mod bench;
 mod config;
+mod doctor;
 mod http_client;
 mod log_dump;
 mod members;
@@ -44,6 +45,7 @@ fn dispatch(command: Command) -> ExitReason {
         Command::Status(asking) => status::run(&asking),
         Command::Members(command) => members::run(command),
         Command::Log(command) => log_dump::run(command),
+        Command::Doctor(arguments) => doctor::run(arguments),
         Command::Bench(command) => bench::run(command),
         Command::Leader(command) => members::run_leader(command),
     };

@@ -4,6 +4,7 @@
 //! `doctor` judges it, `replacement` puts an empty one in its place. It may not change a byte of a
 //! directory it looks at: what would have to be opened for writing is copied first ([`scratch`]).
 
+pub mod doctor;
 pub mod dump;
 mod entry_text;
 pub mod scratch;
