@@ -114,5 +114,6 @@ fn row(member: &MemberView, leader: Option<u64>, said: Option<&NodeStatus>) -> M
         applied: said.map(|status| status.log.applied),
         term: said.map(|status| status.cluster.term),
         state: said.map(|status| status.state.clone()),
+        snapshot_receiving: said.and_then(|status| status.log.snapshot_receiving),
     }
 }

@@ -11,6 +11,7 @@ mod compaction;
 mod error;
 mod failure;
 mod gate;
+mod inbound;
 mod log_store;
 mod network;
 mod peer;
@@ -49,6 +50,7 @@ use crate::store::SnapshotFiles;
 use crate::store::log::LogStorage;
 
 use failure::FailureCell;
+use inbound::Inbound;
 use peer::{Answer, Question};
 use read_index::ReadQueue;
 use service::Core;
@@ -61,7 +63,7 @@ pub use error::{
 pub use peer::{HandshakeRefusal, PeerHandler, PeerIdentity, Peers, Refusal};
 pub use settings::RaftSettings;
 pub use state_cell::StateCell;
-pub use status::{Leadership, MemberView, RaftStatus, Role};
+pub use status::{Leadership, MemberView, RaftStatus, Receiving, Role};
 pub use types::Member;
 
 /// Reads that may wait for an index at once.
@@ -108,6 +110,7 @@ struct Inner {
     me: u64,
     peers: Peers,
     cell: Arc<StateCell>,
+    inbound: Arc<Inbound>,
     members: Members,
     leadership: watch::Receiver<Leadership>,
     reads: ReadQueue,
@@ -240,6 +243,8 @@ impl Raft {
             .max(*self.inner.cell.applied_index().borrow());
         status.committed = status.committed.max(status.applied);
         status.last = status.last.max(status.applied);
+        status.receiving = self.inner.inbound.progress();
+        status.snapshots_refused = self.inner.inbound.refused();
         status
     }
 

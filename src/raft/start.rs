@@ -17,6 +17,7 @@ use super::compaction::Compaction;
 use super::error::StartError;
 use super::failure::FailureCell;
 use super::gate::StartGate;
+use super::inbound::Inbound;
 use super::log_store::LogStore;
 use super::network::Network;
 use super::peer::Peers;
@@ -43,6 +44,7 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
     let (reads, read_queue) = ReadQueue::new();
     let members = Members::default();
     members.update(&membership);
+    let inbound = Arc::new(Inbound::new(parts.snapshots.clone()));
     let service = RaftService {
         gate: StartGate::new(
             parts.me.id,
@@ -51,12 +53,11 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
         ),
         core: core.clone(),
         me: parts.me.id,
-        snapshots: parts.snapshots.clone(),
+        inbound: Arc::clone(&inbound),
         reads: reads.clone(),
         leadership: leadership.clone(),
         failure: failure.clone(),
         memories: Mutex::new(BTreeMap::new()),
-        turn: Arc::new(AsyncMutex::new(())),
         log: log.clone(),
     };
     let service = Arc::new(service);
@@ -70,6 +71,7 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
         me: parts.me.id,
         peers: parts.peers.clone(),
         cell,
+        inbound,
         members,
         leadership,
         reads,

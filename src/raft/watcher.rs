@@ -151,6 +151,8 @@ pub(super) fn status(
         applied: index(&metrics.last_applied),
         snapshot: index(&metrics.snapshot),
         purged: index(&metrics.purged),
+        receiving: None,
+        snapshots_refused: 0,
         members: members.collect(),
     }
 }

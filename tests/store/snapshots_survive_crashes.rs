@@ -174,7 +174,7 @@ fn a_snapshot_received_in_chunks_is_equal_to_the_one_sent() {
     for chunk in bytes.chunks(333) {
         incoming.write_at(incoming.received(), chunk).unwrap();
     }
-    let received = incoming.finish().unwrap();
+    let received = incoming.verify().unwrap().publish().unwrap();
     assert_eq!(received, sent);
     assert_eq!(read(&receiver, &received).unwrap(), rows(37));
 }
@@ -190,7 +190,7 @@ fn a_receiver_refuses_gaps_surplus_shortage_damage_and_another_name() {
     let receive = |name, bytes: &[u8]| {
         let mut incoming = target.receive(name, sent.size)?;
         incoming.write_at(0, bytes)?;
-        incoming.finish()
+        incoming.verify()?.publish()
     };
     let kind = |result: io::Result<SnapshotMeta>| result.unwrap_err().kind();
 

@@ -71,6 +71,9 @@ pub enum Refusal {
     /// The cluster of one of the two is not known yet, and this needs it.
     #[error("not before the cluster is known")]
     NoCluster,
+    /// There is no room for it on the disk.
+    #[error("no room on the disk")]
+    NoRoom,
     /// Answered, but the answer does not fit a frame.
     #[error("the answer is too long")]
     TooLong,
