@@ -24,6 +24,7 @@ mod expiry;
 mod instance;
 mod invariants;
 mod lease;
+mod lease_rows;
 mod names;
 mod query;
 mod recent_names;

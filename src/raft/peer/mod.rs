@@ -14,6 +14,8 @@ mod log_channel;
 mod message;
 mod serve;
 mod snapshot_channel;
+#[cfg(test)]
+mod snapshot_stream_tests;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -26,10 +26,10 @@ use super::message::{CHUNK_BYTES, SNAPSHOT_FRAME_MAX, SnapshotFrame};
 use super::{PeerIdentity, Peers, Refusal};
 
 /// How long one chunk may take on its way: a line of 64 kbit/s carries it in 8 s.
-const CHUNK_MAX: Duration = Duration::from_secs(30);
+pub(super) const CHUNK_MAX: Duration = Duration::from_secs(30);
 /// Bytes that may be on their way, 1 MiB. What the other end has not confirmed waits in buffers of the
 /// system; unbounded, a slow line would keep the last answer waiting behind minutes of them.
-const WINDOW_BYTES: u64 = 1 << 20;
+pub(super) const WINDOW_BYTES: u64 = 1 << 20;
 /// Bytes sent in a second at most, 64 MiB: half of what a line of 1 Gbit/s carries. The rest is for the
 /// log, on which writers wait.
 const RATE_BYTES: u64 = 64 << 20;
@@ -95,7 +95,7 @@ pub(in crate::raft) async fn send_snapshot(
 }
 
 /// Sends `source` from `from` to its end, never more than the window ahead of what has arrived.
-async fn send_from(
+pub(super) async fn send_from(
     connection: &mut Connection,
     mut source: SnapshotSource,
     from: u64,
@@ -220,7 +220,7 @@ async fn take_in(
 
 /// Why a snapshot is not whole.
 #[derive(Debug)]
-enum Incomplete {
+pub(super) enum Incomplete {
     /// The connection ended, or somebody else took over. What came in is kept.
     Interrupted(&'static str),
     /// What came in is no good, or the disk refuses it. Nothing of it is kept.
@@ -228,7 +228,7 @@ enum Incomplete {
 }
 
 /// Writes chunks to the disk until the sender has said that this was all.
-async fn receive(
+pub(super) async fn receive(
     mut receiver: SnapshotReceiver,
     connection: &mut Connection,
     turn: &mut Turn,
@@ -268,7 +268,8 @@ enum Part {
 /// Says how much is here, and hears what follows.
 async fn next_part(connection: &mut Connection, received: u64) -> Result<Part, Incomplete> {
     let heard = async {
-        write_frame(connection, &SnapshotFrame::Received(received)).await?;
+        // Of a peer that has gone, what is on its way is still taken: the next attempt is spared it.
+        let _ = write_frame(connection, &SnapshotFrame::Received(received)).await;
         read_frame(connection, SNAPSHOT_FRAME_MAX).await
     };
     match timeout(CHUNK_MAX, heard).await {
