@@ -30,7 +30,7 @@ use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
 use crate::clock::SharedClock;
-use crate::raft::{MemberView, Raft, RaftStatus, Role};
+use crate::raft::{MemberView, Raft, RaftStatus, Receiving, Role};
 use crate::registry::{Command, InstanceStatus, Origin, Outcome, Protection, Record, Settings};
 use crate::store::identity::PlannedMember;
 
@@ -40,7 +40,7 @@ pub use alarms::{Alarm, AlarmBoard, AlarmKind};
 pub use api::{
     BackupRefusal, ClusterPart, Consistency, DeltaPart, LogPart, MemberStatus, NodePart,
     NodeStatus, Read, ReadError, ReadOptions, Readiness, Registrar, RegistryPart, Renewal,
-    StatePart, WriteError, Written,
+    SnapshotReceiving, StatePart, WriteError, Written,
 };
 pub use batcher::WriteLimits;
 pub use first_start::{FirstStart, FirstStartError, InitialMember};
@@ -281,6 +281,10 @@ impl Node {
                 applied: raft.applied,
                 snapshot: raft.snapshot,
                 purged: raft.purged,
+                snapshot_receiving: raft
+                    .receiving
+                    .map(|Receiving { bytes, size }| SnapshotReceiving { bytes, size }),
+                snapshots_refused: raft.snapshots_refused,
             },
             state: StatePart {
                 index: view.index(),

@@ -13,6 +13,7 @@ mod compaction;
 mod error;
 mod failure;
 mod gate;
+mod inbound;
 mod log_store;
 mod look;
 mod network;
@@ -54,6 +55,7 @@ use crate::store::SnapshotFiles;
 use crate::store::log::LogStorage;
 
 use failure::FailureCell;
+use inbound::Inbound;
 use peer::{Answer, Question};
 use read_index::ReadQueue;
 use removed::RemovedMembers;
@@ -73,7 +75,7 @@ pub use look::{
 pub use peer::{HandshakeRefusal, PeerHandler, PeerIdentity, Peers, Refusal};
 pub use settings::RaftSettings;
 pub use state_cell::StateCell;
-pub use status::{Leadership, MemberView, RaftStatus, Role};
+pub use status::{Leadership, MemberView, RaftStatus, Receiving, Role};
 pub use types::{Goal, Member};
 
 /// Reads that may wait for an index at once.
@@ -121,6 +123,7 @@ struct Inner {
     cluster_id: u128,
     peers: Peers,
     cell: Arc<StateCell>,
+    inbound: Arc<Inbound>,
     members: Members,
     leadership: watch::Receiver<Leadership>,
     reads: ReadQueue,
@@ -256,6 +259,8 @@ impl Raft {
             .max(*self.inner.cell.applied_index().borrow());
         status.committed = status.committed.max(status.applied);
         status.last = status.last.max(status.applied);
+        status.receiving = self.inner.inbound.progress();
+        status.snapshots_refused = self.inner.inbound.refused();
         status
     }
 

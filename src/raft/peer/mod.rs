@@ -14,6 +14,8 @@ mod log_channel;
 mod message;
 mod serve;
 mod snapshot_channel;
+#[cfg(test)]
+mod snapshot_stream_tests;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,6 +73,9 @@ pub enum Refusal {
     /// The cluster of one of the two is not known yet, and this needs it.
     #[error("not before the cluster is known")]
     NoCluster,
+    /// There is no room for it on the disk.
+    #[error("no room on the disk")]
+    NoRoom,
     /// Answered, but the answer does not fit a frame.
     #[error("the answer is too long")]
     TooLong,
