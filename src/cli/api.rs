@@ -15,6 +15,17 @@ pub(super) struct Status {
     pub(super) state: State,
     pub(super) registry: Registry,
     pub(super) protection: Protection,
+    pub(super) alarms: Vec<Alarm>,
+}
+
+/// What a node raised.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Alarm {
+    pub(super) alarm: String,
+    pub(super) node: String,
+    pub(super) message: String,
+    pub(super) hint: String,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -15,7 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::node::{NodeStatus, WriteError, Written};
+use crate::node::{AlarmKind, NodeStatus, WriteError, Written};
 use crate::registry::{InstanceStatus, Outcome};
 
 type Level = Gauge<u64, AtomicU64>;
@@ -41,6 +41,11 @@ struct WriteLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StatusLabel {
     status: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AlarmLabel {
+    alarm: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -110,6 +115,7 @@ struct NodeGauges {
     leases: Level,
     silent: Level,
     resident_bytes: Level,
+    alarms: Family<AlarmLabel, Level>,
 }
 
 /// Counts an open connection while it lives.
@@ -280,6 +286,11 @@ impl NodeGauges {
         for (name, help, gauge) in gauges {
             to.register(name, help, gauge.clone());
         }
+        to.register(
+            "alarm_active",
+            "1 while an alarm of this kind is up",
+            self.alarms.clone(),
+        );
         let build = Family::<[(&'static str, &'static str); 1], Level>::default();
         build
             .get_or_create(&[("version", env!("CARGO_PKG_VERSION"))])
@@ -308,6 +319,13 @@ impl NodeGauges {
         self.leases.set(status.protection.leases);
         self.silent.set(status.protection.silent);
         self.resident_bytes.set(super::process::resident_bytes());
+        for kind in AlarmKind::ALL {
+            let alarm = kind.label();
+            let up = status.alarms.iter().any(|up| up.alarm == alarm);
+            self.alarms
+                .get_or_create(&AlarmLabel { alarm })
+                .set(u64::from(up));
+        }
     }
 }
 

@@ -4,7 +4,9 @@
 //! first start. It may not touch HTTP or file formats.
 
 mod admission;
+mod alarms;
 mod api;
+mod backup;
 mod batcher;
 mod council;
 mod first_start;
@@ -36,11 +38,13 @@ use crate::raft::{Goal, MemberView, Raft, RaftStatus, Role};
 use crate::registry::{Command, InstanceStatus, Origin, Outcome, Protection, Record, Settings};
 use crate::store::identity::PlannedMember;
 
+pub use crate::raft::Backup;
 pub use admission::WaitingLimits;
+pub use alarms::{Alarm, AlarmBoard, AlarmKind};
 pub use api::{
-    ClusterPart, Consistency, DeltaPart, LogPart, MemberStatus, NodePart, NodeStatus, Read,
-    ReadError, ReadOptions, Readiness, Registrar, RegistryPart, Renewal, StatePart, WriteError,
-    Written,
+    BackupRefusal, ClusterPart, Consistency, DeltaPart, LogPart, MemberStatus, NodePart,
+    NodeStatus, Read, ReadError, ReadOptions, Readiness, Registrar, RegistryPart, Renewal,
+    StatePart, WriteError, Written,
 };
 pub use batcher::WriteLimits;
 pub use first_start::{FirstStart, FirstStartError, InitialMember, WayIn};
@@ -79,6 +83,7 @@ pub struct Node {
     options: NodeOptions,
     running: OnceLock<Running>,
     stopping: AtomicBool,
+    alarms: Arc<AlarmBoard>,
 }
 
 /// What a node has once Raft runs.
@@ -98,6 +103,7 @@ impl Node {
             options,
             running: OnceLock::new(),
             stopping: AtomicBool::new(false),
+            alarms: Arc::default(),
         })
     }
 
@@ -139,6 +145,11 @@ impl Node {
             .is_ok();
         assert!(fresh, "a node runs once");
         tasks
+    }
+
+    /// What an operator must know now.
+    pub fn alarms(&self) -> &Arc<AlarmBoard> {
+        &self.alarms
     }
 
     /// From now on this node is not ready and takes no write; what waits is still answered.
@@ -295,6 +306,7 @@ impl Node {
             delta: DeltaPart {
                 oldest_index: view.oldest_cursor(),
             },
+            alarms: self.alarms.active(),
         }
     }
 
@@ -384,6 +396,7 @@ fn starting_status(name: &str) -> NodeStatus {
             allowed_silent: 0,
         },
         delta: DeltaPart::default(),
+        alarms: Vec::new(),
     }
 }
 
@@ -413,6 +426,10 @@ impl Registrar for Node {
             // Both ways of ending are the caller's to look at: it reads the view again.
             let _ = tokio::time::timeout(deadline, moved).await;
         })
+    }
+
+    fn backup(&self) -> BoxFuture<'_, Result<Backup, BackupRefusal>> {
+        Box::pin(self.begin_backup())
     }
 
     fn reach(&self, index: u64) -> BoxFuture<'_, Result<(), ReadError>> {

@@ -7,13 +7,16 @@
 //! (followers) → `state_machine` (applied, published) → back. A read goes [`Raft::read_index`] →
 //! `read_index` (one round for all that wait) → the leader → [`Raft::applied`].
 
+mod backup;
 mod change;
 mod compaction;
 mod error;
 mod failure;
 mod gate;
 mod log_store;
+mod look;
 mod network;
+pub mod offline;
 mod peer;
 mod read_index;
 mod records;
@@ -42,7 +45,7 @@ use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, InitializeError as CoreInitializeError, RaftError};
 use openraft::impls::OneshotResponder;
 use openraft::vote::RaftLeaderId;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -59,10 +62,15 @@ use service::Core;
 use types::{Blob, LeaderId};
 use watcher::Members;
 
+pub use backup::{BACKUPS_MAX, Backup, BackupError};
 pub use change::{ChangeError, FIRST_LATER_ID, MemberChange};
 pub use error::{
     CallError, Failure, InitializeError, MeetError, ProposeError, ReadIndexError, StartError,
     TransferError,
+};
+pub use look::{
+    CoveredView, EntryContent, EntryView, LogPosition, MembershipView, look_at_purge,
+    look_at_record, look_at_snapshot, restore,
 };
 pub use peer::{HandshakeRefusal, PeerHandler, PeerIdentity, Peers, Refusal};
 pub use settings::RaftSettings;
@@ -112,6 +120,7 @@ pub struct Raft {
 struct Inner {
     core: Core,
     me: u64,
+    cluster_id: u128,
     peers: Peers,
     cell: Arc<StateCell>,
     members: Members,
@@ -120,6 +129,8 @@ struct Inner {
     read_rounds: Arc<AtomicU64>,
     removed: RemovedMembers,
     failure: FailureCell,
+    /// A place for each backup that is being taken.
+    backups: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
     /// Aborted when the last handle is dropped; awaited by `shutdown`.
     tasks: tokio::sync::Mutex<JoinSet<()>>,

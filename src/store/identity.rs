@@ -8,6 +8,8 @@
 //! acknowledged only when *both* slots hold it: one rotten slot can then lose neither vote nor name,
 //! where a single copy would silently fall back to an older vote.
 
+mod look;
+
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,7 +17,10 @@ use serde::{Deserialize, Serialize};
 
 use super::error::OpenError;
 use super::files::SharedFiles;
+use super::rebuild::REBUILD_DIR;
 use crate::codec::{self, CodecError, Format, Stored};
+
+pub use look::{SlotDamage, SlotView, look, newest};
 
 /// The two slots, in the order of their first write.
 pub const SLOTS: [&str; 2] = ["META.a", "META.b"];
@@ -151,11 +156,15 @@ impl IdentityFile {
     ///
     /// # Errors
     /// [`OpenError::Corrupt`] if slots exist but none is valid, or if there is none although a log or
-    /// snapshots exist; [`OpenError::Newer`]; [`OpenError::Io`].
+    /// snapshots exist; [`OpenError::Interrupted`]; [`OpenError::Newer`]; [`OpenError::Io`].
     pub fn open(files: SharedFiles) -> Result<Option<Self>, OpenError> {
         let names = files
             .list("")
             .map_err(OpenError::io("list the data directory"))?;
+        if names.iter().any(|name| name == REBUILD_DIR) {
+            let dir = REBUILD_DIR.to_owned();
+            return Err(OpenError::Interrupted { dir });
+        }
         let mut slots = Vec::new();
         for name in SLOTS {
             if names.iter().any(|found| found == name) {
@@ -179,7 +188,7 @@ impl IdentityFile {
             failed: None,
             files,
         };
-        if !both_hold(&slots, &inner.identity) {
+        if !both_slots_hold(&slots, &inner.identity) {
             inner.heal()?;
         }
         Ok(Some(Self::new(inner)))
@@ -426,17 +435,21 @@ fn overwrite_slot(files: &SharedFiles, name: &str, bytes: &[u8]) -> io::Result<(
     file.sync()
 }
 
-fn both_hold(slots: &[(&str, Result<Slot, SlotError>)], identity: &Identity) -> bool {
-    let same_but_mark = |slot: &Slot| {
-        Identity {
-            durable_mark: identity.durable_mark,
-            ..slot.identity.clone()
-        } == *identity
-    };
+fn both_slots_hold(slots: &[(&str, Result<Slot, SlotError>)], identity: &Identity) -> bool {
     slots.len() == SLOTS.len()
-        && slots
-            .iter()
-            .all(|(_, slot)| slot.as_ref().is_ok_and(same_but_mark))
+        && slots.iter().all(|(_, slot)| {
+            slot.as_ref()
+                .is_ok_and(|slot| both_hold(&slot.identity, identity))
+        })
+}
+
+/// Whether two slots say the same; the mark is written to one at a time.
+fn both_hold(one: &Identity, other: &Identity) -> bool {
+    let with_other_mark = Identity {
+        durable_mark: other.durable_mark,
+        ..one.clone()
+    };
+    with_other_mark == *other
 }
 
 /// A log or snapshots without an identity are somebody's data whose vote is lost: a node that started

@@ -39,6 +39,7 @@ async fn the_status_is_that_of_the_node_and_has_the_documented_keys() {
         "/protection/silent",
         "/protection/allowed_silent",
         "/delta/oldest_index",
+        "/alarms",
     ] {
         assert!(status.pointer(path).is_some(), "{path} in {status}");
     }

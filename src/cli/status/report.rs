@@ -168,7 +168,8 @@ mod tests {
             "registry": { "applications": 2, "instances": 5 },
             "protection": { "enabled": true, "active": false, "leases": 5, "silent": 0,
                             "allowed_silent": 1 },
-            "delta": { "oldest_index": 1 }
+            "delta": { "oldest_index": 1 },
+            "alarms": []
         })
     }
 
@@ -264,7 +265,7 @@ OK
 
     #[test]
     fn each_defect_is_degraded_with_its_own_sentence() {
-        let changes: [(&str, Value, &str); 4] = [
+        let changes: [(&str, Value, &str); 5] = [
             (
                 "/state/hash",
                 json!("f".repeat(32)),
@@ -279,6 +280,11 @@ OK
                 "/cluster/settings_differ",
                 json!(true),
                 "the file of node-2 differs",
+            ),
+            (
+                "/alarms",
+                json!([{ "alarm": "disk_low", "node": "node-2", "message": "9 % free", "hint": "make room" }]),
+                "node-2 raised disk_low about node-2: 9 % free: make room",
             ),
             (
                 "/protection/active",

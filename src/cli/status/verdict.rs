@@ -38,6 +38,7 @@ pub(super) fn findings(survey: &Survey) -> Vec<Finding> {
     found.extend(statuses(survey).filter_map(|status| lagging(status, committed(survey))));
     found.extend(statuses(survey).filter_map(differing_file));
     found.extend(protection(survey));
+    found.extend(statuses(survey).flat_map(alarms));
     found.sort_by_key(|finding| std::cmp::Reverse(finding.health));
     found
 }
@@ -132,6 +133,16 @@ fn differing_file(status: &Status) -> Option<Finding> {
         degraded(format!(
             "the file of {} differs from the replicated settings: make the files equal",
             status.node.name
+        ))
+    })
+}
+
+fn alarms(status: &Status) -> impl Iterator<Item = Finding> {
+    let by = &status.node.name;
+    status.alarms.iter().map(move |up| {
+        degraded(format!(
+            "{by} raised {} about {}: {}: {}",
+            up.alarm, up.node, up.message, up.hint
         ))
     })
 }

@@ -175,6 +175,11 @@ fn banners(status: &NodeStatus, read: &Read) -> Vec<Banner> {
                 .to_owned(),
         });
     }
+    banners.extend(status.alarms.iter().map(|up| Banner {
+        class: "bad",
+        title: format!("Alarm: {}", up.alarm),
+        text: format!("{}: {}. Next: {}", up.node, up.message, up.hint),
+    }));
     if status.protection.active {
         banners.push(protection_banner(&status.protection));
     }
