@@ -27,6 +27,7 @@ mod settings;
 mod snapshots;
 mod start;
 mod state_cell;
+mod state_hashes;
 mod state_machine;
 mod status;
 #[cfg(test)]
@@ -66,7 +67,8 @@ use watcher::Members;
 pub use backup::{BACKUPS_MAX, Backup, BackupError};
 pub use change::{ChangeError, FIRST_LATER_ID, MemberChange};
 pub use error::{
-    CallError, Failure, InitializeError, ProposeError, ReadIndexError, StartError, TransferError,
+    CallError, Failure, InitializeError, MeetError, ProposeError, ReadIndexError, StartError,
+    TransferError,
 };
 pub use look::{
     CoveredView, EntryContent, EntryView, LogPosition, MembershipView, look_at_purge,
@@ -284,6 +286,28 @@ impl Raft {
             Answer::App(Blob(bytes)) => Ok(bytes),
             _ => Err(CallError::Unknown),
         }
+    }
+
+    /// Asks whoever listens at `addr`, on the application's channel.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn call_addr(
+        &self,
+        addr: &str,
+        request: Bytes,
+        deadline: Duration,
+    ) -> Result<Bytes, CallError> {
+        let answered = self.inner.peers.call_addr(addr, request, deadline).await;
+        answered.map(|(_from, answer)| answer)
+    }
+
+    /// Who listens at `addr`, by its handshake.
+    ///
+    /// # Errors
+    /// [`MeetError`].
+    pub async fn meet(&self, addr: &str) -> Result<PeerIdentity, MeetError> {
+        self.inner.peers.meet(addr).await
     }
 
     /// Hands leadership to `to`, or to the voter that holds most; returns the new leader.

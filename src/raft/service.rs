@@ -150,6 +150,8 @@ impl RaftService {
 
     /// Whether `peer` is no member any more, and since which entry.
     pub(super) fn refuse_removed(&self, peer: &PeerIdentity) -> Option<u64> {
+        // Who has no number yet is told when it asks to join.
+        peer.node_id?;
         self.removed.index_of(peer.incarnation)
     }
 

@@ -114,6 +114,7 @@ impl StateMachine {
                 self.skip(id.index())
             }
         };
+        self.cell.note_hash();
         self.last = Some(id);
         Ok(outcomes)
     }
