@@ -19,6 +19,7 @@ pub mod operator;
 mod orders;
 mod peer_desk;
 mod reads;
+mod suspicion;
 mod sweep;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -118,6 +119,7 @@ impl Node {
         let reads = Arc::new(Reads::new(raft.clone(), self.options.reads_default, clock));
         let catching_up = Arc::clone(&reads);
         tasks.spawn(async move { catching_up.catch_up().await });
+        tasks.spawn(suspicion::watch(raft.clone(), Arc::clone(&self.alarms)));
         let council = Council::new(raft.clone());
         let fresh = self
             .running
@@ -150,6 +152,13 @@ impl Node {
     /// The queue of writes, once Raft runs.
     fn write_queue(&self) -> Option<&WriteQueue> {
         self.running.get().map(|running| &running.queue)
+    }
+
+    /// Somebody probed in the name of a member, from another data directory.
+    fn met_an_impostor_of(&self, name: &str) {
+        if let Some(running) = self.running.get() {
+            running.raft.accuse_of_another_disk(name);
+        }
     }
 
     /// The membership as the first start sees it, once Raft knows one.

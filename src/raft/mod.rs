@@ -11,8 +11,10 @@ mod compaction;
 mod error;
 mod failure;
 mod gate;
+mod keeper;
 mod log_store;
 mod look;
+mod memories;
 mod network;
 mod peer;
 mod read_index;
@@ -26,6 +28,7 @@ mod state_machine;
 mod status;
 #[cfg(test)]
 mod storage_suite;
+mod suspects;
 mod types;
 mod watcher;
 
@@ -46,13 +49,15 @@ use tokio::time::timeout;
 
 use crate::codec;
 use crate::registry::{Entry, Outcome};
-use crate::store::SnapshotFiles;
 use crate::store::log::LogStorage;
+use crate::store::{MemoryFile, SnapshotFiles};
 
 use failure::FailureCell;
+use keeper::Keeper;
 use peer::{Answer, Question};
 use read_index::ReadQueue;
 use service::Core;
+use suspects::Suspects;
 use types::{Blob, LeaderId};
 use watcher::Members;
 
@@ -67,6 +72,7 @@ pub use peer::{HandshakeRefusal, PeerHandler, PeerIdentity, Peers, Refusal};
 pub use settings::RaftSettings;
 pub use state_cell::StateCell;
 pub use status::{Leadership, MemberView, RaftStatus, Role};
+pub use suspects::Accused;
 pub use types::Member;
 
 /// Reads that may wait for an index at once.
@@ -86,6 +92,8 @@ pub struct RaftParts {
     pub log: Arc<dyn LogStorage>,
     /// The snapshots.
     pub snapshots: SnapshotFiles,
+    /// What this node remembers of the others.
+    pub memory: MemoryFile,
     /// The connections, listening already, and knowing cluster and id of this node.
     pub peers: Peers,
 }
@@ -118,6 +126,8 @@ struct Inner {
     reads: ReadQueue,
     read_rounds: Arc<AtomicU64>,
     failure: FailureCell,
+    suspects: Suspects,
+    keeper: Arc<Keeper>,
     stopping: watch::Sender<bool>,
     /// Aborted when the last handle is dropped; awaited by `shutdown`.
     tasks: tokio::sync::Mutex<JoinSet<()>>,
@@ -335,6 +345,21 @@ impl Raft {
         let mut tasks = self.inner.tasks.lock().await;
         tasks.abort_all();
         while tasks.join_next().await.is_some() {}
+        self.inner.keeper.write().await;
+    }
+
+    /// Members whose data directory is not the one the cluster knows, and why, as it changes.
+    pub fn suspects(&self) -> watch::Receiver<Accused> {
+        self.inner.suspects.subscribe()
+    }
+
+    /// Holds against the member `name`, until it shakes hands, that another directory came in its name.
+    /// No member is no news.
+    pub fn accuse_of_another_disk(&self, name: &str) {
+        let members = self.inner.members.all();
+        if members.values().any(|member| member.name == name) {
+            self.inner.suspects.accuse(name, service::FOREIGN);
+        }
     }
 
     /// Set once, when Raft is dead for good: the process must end.

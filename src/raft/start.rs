@@ -3,9 +3,8 @@
 //! Owns the order: state from the newest snapshot, openraft on the log, the tasks beside it, and last
 //! of all the door for peers. It may not start what has not been checked.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
 
 use openraft::StorageHelper;
 use openraft::errors::Fatal;
@@ -17,7 +16,9 @@ use super::compaction::Compaction;
 use super::error::StartError;
 use super::failure::FailureCell;
 use super::gate::StartGate;
+use super::keeper::Keeper;
 use super::log_store::LogStore;
+use super::memories::Memories;
 use super::network::Network;
 use super::peer::Peers;
 use super::read_index::{ReadQueue, Rounds};
@@ -25,6 +26,7 @@ use super::service::{Core, RaftService};
 use super::settings::RaftSettings;
 use super::state_machine::{MachineParts, StateMachine};
 use super::status::Leadership;
+use super::suspects::Suspects;
 use super::types::{Membership, TypeConfig};
 use super::watcher::{Members, Watcher};
 use super::{Inner, RaftParts};
@@ -55,11 +57,18 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
         reads: reads.clone(),
         leadership: leadership.clone(),
         failure: failure.clone(),
-        memories: Mutex::new(BTreeMap::new()),
+        memories: Memories::new(parts.memory.found().clone()),
+        suspects: Suspects::new(),
         turn: Arc::new(AsyncMutex::new(())),
         log: log.clone(),
     };
     let service = Arc::new(service);
+    let keeper = Keeper::new(
+        Arc::clone(&service),
+        parts.peers.clone(),
+        members.clone(),
+        parts.memory,
+    );
     if !parts.peers.open(Arc::clone(&service)) {
         return Err(StartError::Internal(
             "these connections serve another Raft".to_owned(),
@@ -75,6 +84,8 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
         reads,
         read_rounds: Arc::new(AtomicU64::new(0)),
         failure,
+        suspects: service.suspects.clone(),
+        keeper: Arc::clone(&keeper),
         stopping: watch::Sender::new(false),
         tasks: AsyncMutex::new(JoinSet::new()),
     };
@@ -82,6 +93,7 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
     tasks.spawn(watcher(&inner, leadership_sender).run());
     tasks.spawn(rounds(&inner).run(read_queue));
     tasks.spawn(compaction(&inner, parts.settings, &log).run());
+    tasks.spawn(keeper.run());
     tasks.spawn(meet_the_others(service, parts.peers, inner.members.clone()));
     drop(tasks);
     inner.core.run();
