@@ -7,6 +7,7 @@
 //! (followers) → `state_machine` (applied, published) → back. A read goes [`Raft::read_index`] →
 //! `read_index` (one round for all that wait) → the leader → [`Raft::applied`].
 
+mod change;
 mod compaction;
 mod error;
 mod failure;
@@ -19,6 +20,7 @@ mod network;
 mod peer;
 mod read_index;
 mod records;
+mod removed;
 mod service;
 mod settings;
 mod snapshots;
@@ -56,11 +58,13 @@ use failure::FailureCell;
 use keeper::Keeper;
 use peer::{Answer, Question};
 use read_index::ReadQueue;
+use removed::RemovedMembers;
 use service::Core;
 use suspects::Suspects;
 use types::{Blob, LeaderId};
 use watcher::Members;
 
+pub use change::{ChangeError, FIRST_LATER_ID, MemberChange};
 pub use error::{
     CallError, Failure, InitializeError, ProposeError, ReadIndexError, StartError, TransferError,
 };
@@ -73,7 +77,7 @@ pub use settings::RaftSettings;
 pub use state_cell::StateCell;
 pub use status::{Leadership, MemberView, RaftStatus, Role};
 pub use suspects::Accused;
-pub use types::Member;
+pub use types::{Goal, Member};
 
 /// Reads that may wait for an index at once.
 pub const READS_WAITING_MAX: usize = 65_536;
@@ -125,6 +129,7 @@ struct Inner {
     leadership: watch::Receiver<Leadership>,
     reads: ReadQueue,
     read_rounds: Arc<AtomicU64>,
+    removed: RemovedMembers,
     failure: FailureCell,
     suspects: Suspects,
     keeper: Arc<Keeper>,
