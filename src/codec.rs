@@ -92,6 +92,8 @@ impl Format {
     pub const LOG_END: Self = Self::new(12, 1, "log end");
     /// What a node remembers of its peers' disks.
     pub const PEER_MEMORY: Self = Self::new(13, 1, "memory of the peers");
+    /// `store::Origin`.
+    pub const ORIGIN: Self = Self::new(16, 1, "origin");
 }
 
 /// Every format ever written, oldest first. Append only: a line is never changed or removed, because
@@ -111,6 +113,7 @@ pub const FORMATS: &[Format] = &[
     Format::IDENTITY,
     Format::LOG_END,
     Format::PEER_MEMORY,
+    Format::ORIGIN,
 ];
 
 /// A type that is stored or sent, and the format it is written in.

@@ -9,6 +9,7 @@ use std::io;
 
 use openraft::storage::RaftSnapshotBuilder;
 
+use crate::codec::CodecError;
 use crate::registry::{Registry, SnapshotData, SnapshotRecord};
 use crate::store::snapshot_files::{SnapshotMeta, SnapshotName};
 use crate::store::{SnapshotFiles, blocking};
@@ -52,7 +53,13 @@ impl SnapshotFile {
 
     /// What it covers, and who was removed before.
     pub(super) fn covers(&self) -> io::Result<(RaftMeta, Vec<Removed>)> {
-        parse_snapshot_note(&self.meta.note).map_err(|error| self.damaged(&error))
+        parse_snapshot_note(&self.meta.note).map_err(|error| match error {
+            CodecError::Newer { .. } => io::Error::new(
+                io::ErrorKind::Unsupported,
+                format!("snapshot {}: {error}", self.meta.name),
+            ),
+            _ => self.damaged(&error),
+        })
     }
 
     /// Reads it into a registry. Blocks on the disk.
@@ -135,7 +142,8 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
     }
 }
 
-fn write(
+/// Writes `data` as the snapshot `name`; it is the newest of `files` when this returns. Blocks.
+pub(super) fn write(
     files: &SnapshotFiles,
     name: SnapshotName,
     note: &[u8],

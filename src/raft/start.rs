@@ -8,10 +8,11 @@ use std::sync::atomic::AtomicU64;
 
 use openraft::StorageHelper;
 use openraft::errors::Fatal;
-use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Duration;
 
+use super::backup::BACKUPS_MAX;
 use super::compaction::Compaction;
 use super::error::StartError;
 use super::failure::FailureCell;
@@ -38,6 +39,11 @@ const GREET_PAUSE: Duration = Duration::from_millis(100);
 /// Starts on what is on disk.
 pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
     let failure = FailureCell::new();
+    let started = start_or_fail(parts, failure.clone()).await;
+    started.map_err(|error| failure.of_start(error))
+}
+
+async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, StartError> {
     let removed = RemovedMembers::default();
     let mut disk = Disk::open(&parts, failure.clone(), removed.clone()).await?;
     let membership = known_membership(&disk.log, &mut disk.machine).await?;
@@ -80,6 +86,7 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
     let inner = Inner {
         core,
         me: parts.me.id,
+        cluster_id: parts.cluster_id,
         peers: parts.peers.clone(),
         cell,
         members,
@@ -90,6 +97,7 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
         failure,
         suspects: service.suspects.clone(),
         keeper: Arc::clone(&keeper),
+        backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
         stopping: watch::Sender::new(false),
         tasks: AsyncMutex::new(JoinSet::new()),
     };
@@ -117,7 +125,7 @@ impl Disk {
         removed: RemovedMembers,
     ) -> Result<Self, StartError> {
         let storage = |error: std::io::Error| StartError::Storage(error.to_string());
-        let log = LogStore::new(Arc::clone(&parts.log)).map_err(storage)?;
+        let log = LogStore::new(Arc::clone(&parts.log), failure.clone()).map_err(storage)?;
         let machine = StateMachine::open(MachineParts {
             snapshots: parts.snapshots.clone(),
             failure,
@@ -213,7 +221,7 @@ async fn meet_the_others(service: Arc<RaftService>, peers: Peers, members: Membe
 }
 
 /// Which snapshots are this node's own.
-fn builder_of(incarnation: u128) -> u64 {
+pub(super) fn builder_of(incarnation: u128) -> u64 {
     let bytes = incarnation.to_le_bytes();
     u64::from_le_bytes([
         bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7],

@@ -7,8 +7,10 @@
 //! Invariant: under a name ending in `.snap` there is never an unfinished file; what a crash leaves
 //! behind ends in `.tmp` and is removed at the next start.
 
+mod encode;
 mod format;
 mod look;
+mod loose;
 mod read;
 mod write;
 
@@ -23,8 +25,10 @@ use crate::codec::CONTROL_MAX;
 use format::Unreadable;
 use write::Draft;
 
+pub use encode::SnapshotEncoder;
 pub use format::{NotASnapshotName, SnapshotMeta, SnapshotName};
 pub use look::SnapshotFound;
+pub use loose::LooseSnapshot;
 pub use read::{SnapshotReader, SnapshotSource};
 pub use write::{SnapshotReceiver, SnapshotWriter};
 
@@ -73,7 +77,7 @@ impl SnapshotFiles {
             let file = files
                 .open(&name.file())
                 .map_err(OpenError::io(format!("open {}", name.file())))?;
-            match format::verify(file, name) {
+            match format::verify(file, Some(name)) {
                 Ok(meta) => held.whole.push(meta),
                 Err(unreadable) => match refusal(&name.file(), unreadable) {
                     OpenError::Corrupt { place, reason, .. } => {
@@ -184,6 +188,8 @@ impl SnapshotFiles {
         let superfluous: Vec<SnapshotName> = {
             let mut held = self.held();
             held.whole.retain(|known| known.name != meta.name);
+            // A damaged one of the same name has just been replaced.
+            held.damaged.retain(|(name, _)| *name != meta.name);
             held.whole.push(meta);
             held.whole.sort_by_key(|known| known.name.rank());
             let surplus = held.whole.len().saturating_sub(SNAPSHOTS_KEPT);
@@ -216,10 +222,15 @@ fn prepare(files: &SharedFiles) -> io::Result<Vec<SnapshotName>> {
     files.sync_dir("")?;
     let mut names = Vec::new();
     for file in files.list(SNAPSHOT_DIR)? {
-        if file.ends_with(".tmp") {
-            files.remove(&format!("{SNAPSHOT_DIR}/{file}"))?;
-        } else if let Some(name) = file.strip_suffix(".snap") {
-            names.extend(name.parse::<SnapshotName>());
+        let (whole, unfinished) = match file.strip_suffix(".tmp") {
+            Some(whole) => (whole, true),
+            None => (file.as_str(), false),
+        };
+        let name = whole.strip_suffix(".snap").map(str::parse::<SnapshotName>);
+        match name {
+            Some(Ok(_)) if unfinished => files.remove(&format!("{SNAPSHOT_DIR}/{file}"))?,
+            Some(Ok(name)) => names.push(name),
+            Some(Err(_)) | None => {}
         }
     }
     names.sort_by_key(SnapshotName::rank);
