@@ -23,6 +23,7 @@ mod orders;
 mod peer_desk;
 mod reads;
 mod steward;
+mod suspicion;
 mod sweep;
 mod welcome;
 
@@ -133,6 +134,7 @@ impl Node {
             council: Arc::clone(&council),
         };
         tasks.spawn(steward.run());
+        tasks.spawn(suspicion::watch(raft.clone(), Arc::clone(&self.alarms)));
         let fresh = self
             .running
             .set(Running {
@@ -164,6 +166,13 @@ impl Node {
     /// The queue of writes, once Raft runs.
     fn write_queue(&self) -> Option<&WriteQueue> {
         self.running.get().map(|running| &running.queue)
+    }
+
+    /// Somebody probed in the name of a member, from another data directory.
+    fn met_an_impostor_of(&self, name: &str) {
+        if let Some(running) = self.running.get() {
+            running.raft.accuse_of_another_disk(name);
+        }
     }
 
     /// The membership as the first start sees it, once Raft knows one.

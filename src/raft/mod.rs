@@ -14,8 +14,10 @@ mod error;
 mod failure;
 mod gate;
 mod inbound;
+mod keeper;
 mod log_store;
 mod look;
+mod memories;
 mod network;
 pub mod offline;
 mod peer;
@@ -32,6 +34,7 @@ mod state_machine;
 mod status;
 #[cfg(test)]
 mod storage_suite;
+mod suspects;
 mod types;
 mod watcher;
 
@@ -52,15 +55,17 @@ use tokio::time::timeout;
 
 use crate::codec;
 use crate::registry::{Entry, Outcome};
-use crate::store::SnapshotFiles;
 use crate::store::log::LogStorage;
+use crate::store::{MemoryFile, SnapshotFiles};
 
 use failure::FailureCell;
 use inbound::Inbound;
+use keeper::Keeper;
 use peer::{Answer, Question};
 use read_index::ReadQueue;
 use removed::RemovedMembers;
 use service::Core;
+use suspects::Suspects;
 use types::{Blob, LeaderId};
 use watcher::Members;
 
@@ -78,6 +83,7 @@ pub use peer::{HandshakeRefusal, PeerHandler, PeerIdentity, Peers, Refusal};
 pub use settings::RaftSettings;
 pub use state_cell::StateCell;
 pub use status::{Leadership, MemberView, RaftStatus, Receiving, Role};
+pub use suspects::Accused;
 pub use types::{Goal, Member};
 
 /// Reads that may wait for an index at once.
@@ -97,6 +103,8 @@ pub struct RaftParts {
     pub log: Arc<dyn LogStorage>,
     /// The snapshots.
     pub snapshots: SnapshotFiles,
+    /// What this node remembers of the others.
+    pub memory: MemoryFile,
     /// The connections, listening already, and knowing cluster and id of this node.
     pub peers: Peers,
 }
@@ -132,6 +140,8 @@ struct Inner {
     read_rounds: Arc<AtomicU64>,
     removed: RemovedMembers,
     failure: FailureCell,
+    suspects: Suspects,
+    keeper: Arc<Keeper>,
     /// A place for each backup that is being taken.
     backups: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
@@ -375,6 +385,21 @@ impl Raft {
         let mut tasks = self.inner.tasks.lock().await;
         tasks.abort_all();
         while tasks.join_next().await.is_some() {}
+        self.inner.keeper.write().await;
+    }
+
+    /// Members whose data directory is not the one the cluster knows, and why, as it changes.
+    pub fn suspects(&self) -> watch::Receiver<Accused> {
+        self.inner.suspects.subscribe()
+    }
+
+    /// Holds against the member `name`, until it shakes hands, that another directory came in its name.
+    /// No member is no news.
+    pub fn accuse_of_another_disk(&self, name: &str) {
+        let members = self.inner.members.all();
+        if members.values().any(|member| member.name == name) {
+            self.inner.suspects.accuse(name, service::FOREIGN);
+        }
     }
 
     /// Set once, when Raft is dead for good: the process must end.

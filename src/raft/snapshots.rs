@@ -9,6 +9,7 @@ use std::io;
 
 use openraft::storage::RaftSnapshotBuilder;
 
+use crate::codec::CodecError;
 use crate::registry::{Registry, SnapshotData, SnapshotRecord};
 use crate::store::snapshot_files::{SnapshotMeta, SnapshotName, SnapshotReader};
 use crate::store::{SnapshotFiles, blocking};
@@ -63,8 +64,13 @@ impl SnapshotFile {
 
 /// What the snapshot `meta` covers, and who was removed before, by its own note.
 pub(super) fn covers(meta: &SnapshotMeta) -> io::Result<(RaftMeta, Vec<Removed>)> {
-    let (covers, removed) =
-        parse_snapshot_note(&meta.note).map_err(|error| damaged(meta, &error))?;
+    let (covers, removed) = parse_snapshot_note(&meta.note).map_err(|error| match error {
+        CodecError::Newer { .. } => io::Error::new(
+            io::ErrorKind::Unsupported,
+            format!("snapshot {}: {error}", meta.name),
+        ),
+        _ => damaged(meta, &error),
+    })?;
     let last = covers.last_log_id.map(Position::from);
     let (term, index) = last.map_or((0, 0), |at| (at.term, at.index));
     if (term, index) != (meta.name.term, meta.name.index) {

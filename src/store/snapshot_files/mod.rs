@@ -252,6 +252,8 @@ impl SnapshotFiles {
         let superfluous: Vec<SnapshotName> = {
             let mut held = self.held();
             held.whole.retain(|known| known.name != meta.name);
+            // A damaged one of the same name has just been replaced.
+            held.damaged.retain(|(name, _)| *name != meta.name);
             held.whole.push(meta);
             held.whole.sort_by_key(|known| known.name.rank());
             let surplus = held.whole.len().saturating_sub(SNAPSHOTS_KEPT);
@@ -295,12 +297,17 @@ fn prepare(files: &SharedFiles) -> io::Result<Found> {
     files.sync_dir("")?;
     let (mut whole, mut partial) = (Vec::new(), Vec::new());
     for file in files.list(SNAPSHOT_DIR)? {
-        if file.ends_with(".tmp") {
-            files.remove(&format!("{SNAPSHOT_DIR}/{file}"))?;
-        } else if let Some(name) = file.strip_suffix(".snap") {
-            whole.extend(name.parse::<SnapshotName>());
-        } else if let Some(name) = file.strip_suffix(".snap.part") {
-            partial.extend(name.parse::<SnapshotName>());
+        let (unfinished, name) = match file.strip_suffix(".tmp") {
+            Some(name) => (true, name),
+            None => (false, file.as_str()),
+        };
+        let part = name.strip_suffix(".snap.part").map(str::parse);
+        let snap = name.strip_suffix(".snap").map(str::parse);
+        match (unfinished, snap, part) {
+            (true, Some(Ok(_)), _) => files.remove(&format!("{SNAPSHOT_DIR}/{file}"))?,
+            (false, Some(Ok(name)), _) => whole.push(name),
+            (false, _, Some(Ok(name))) => partial.push(name),
+            _ => {}
         }
     }
     whole.sort_by_key(SnapshotName::rank);
