@@ -108,6 +108,8 @@ pub enum Failure {
     Storage(String),
     /// A peer knows more of this node than it knows itself: its disk went back. Exit code 77.
     Identity(String),
+    /// This node's cluster was ended by `recover force` on another member: exit code 77.
+    ClusterEnded(String),
     /// A bug or a panic: exit code 70.
     Internal(String),
 }
@@ -115,7 +117,10 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Storage(why) | Self::Identity(why) | Self::Internal(why) => f.write_str(why),
+            Self::Storage(why)
+            | Self::Identity(why)
+            | Self::ClusterEnded(why)
+            | Self::Internal(why) => f.write_str(why),
         }
     }
 }

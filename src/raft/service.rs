@@ -142,6 +142,12 @@ impl RaftService {
         self.failure.fail(Failure::Identity(why));
     }
 
+    /// A member's address is that of a cluster which was made of this node's by force.
+    pub(super) fn is_said_to_have_ended(&self, addr: &str, successor: u128) {
+        let why = format!("the node at {addr} goes on as cluster {successor:032x} since then");
+        self.failure.fail(Failure::ClusterEnded(why));
+    }
+
     /// Answers a question of the control channel.
     pub(super) async fn answer(&self, question: Question) -> Result<Answer, Refusal> {
         match question {

@@ -17,7 +17,7 @@ use crate::node::{FirstStart, Node, PeerDesk, Plan};
 use crate::raft::{Member, PeerIdentity, Peers, Raft, RaftParts};
 use crate::store::identity::{IdentityFile, PlannedMember};
 use crate::store::log::{LogBounds, LogStorage};
-use crate::store::{OpenError, SnapshotFiles, blocking};
+use crate::store::{OpenError, Origin, SnapshotFiles, blocking};
 
 use super::config::{Cluster, Config};
 use super::exit::ExitReason;
@@ -117,6 +117,7 @@ struct Starting {
 impl Starting {
     async fn prepare(config: &Config, world: World) -> Result<(Self, JoinSet<()>), ExitReason> {
         let identity = open_identity(config, &world).await?;
+        let origin = read_origin(&world).await?;
         let http_listener = listen(&world.network, config.listen.http.as_str()).await?;
         let peer_listener = listen(&world.network, config.listen.peer.as_str()).await?;
         let me = translate::planned_member(
@@ -134,6 +135,7 @@ impl Starting {
             peer_identity(&identity),
             handler,
         );
+        peers.set_ended_cluster(origin.and_then(|origin| origin.ended_cluster()));
         let node = Node::new(Arc::clone(&first_start), translate::node_options(config));
         let stopping = watch::Sender::new(false);
         let mut tasks = JoinSet::new();
@@ -325,6 +327,13 @@ async fn open_identity(config: &Config, world: &World) -> Result<IdentityFile, E
         format!("this node is configured as {:?}", config.node.name),
         "give each node its own node.data_dir",
     ))
+}
+
+async fn read_origin(world: &World) -> Result<Option<Origin>, ExitReason> {
+    let files = Arc::clone(&world.files);
+    blocking(move || Origin::read(&files))
+        .await
+        .map_err(|error| translate::open_error(&error))
 }
 
 async fn listen(network: &SharedNetwork, addr: &str) -> Result<Box<dyn Listener>, ExitReason> {

@@ -95,6 +95,8 @@ pub(super) struct Inner {
     service: OnceLock<Arc<RaftService>>,
     /// Guards who this node is; held for a copy.
     identity: Mutex<PeerIdentity>,
+    /// Guards the cluster that ended for this one to begin, if one did; held for a copy.
+    ended: Mutex<Option<u128>>,
     /// Guards the control links by address; held for a map operation. As many as addresses were ever
     /// asked: those of `initial_members` and of the members.
     links: Mutex<BTreeMap<String, Arc<Link>>>,
@@ -123,6 +125,7 @@ impl Peers {
             handler,
             service: OnceLock::new(),
             identity: Mutex::new(identity),
+            ended: Mutex::default(),
             links: Mutex::default(),
             heard_at: Mutex::default(),
             logged: Mutex::default(),
@@ -141,6 +144,11 @@ impl Peers {
         *lock(&self.inner.identity) = identity;
         // Connections made before said something else.
         lock(&self.inner.links).clear();
+    }
+
+    /// From now on members of `cluster`, which ended for this node's to begin, are told so, and end too.
+    pub fn set_ended_cluster(&self, cluster: Option<u128>) {
+        *lock(&self.inner.ended) = cluster;
     }
 
     /// Asks whoever listens at `addr` (`host:port`), on the application's channel.
@@ -332,6 +340,9 @@ impl Inner {
                 tracing::warn!(addr, %refusal, "a peer refused the connection");
             }
             _ => {}
+        }
+        if let (HandshakeRefusal::Ended(successor), Some(service)) = (refusal, self.service.get()) {
+            service.is_said_to_have_ended(addr, successor);
         }
         if let (HandshakeRefusal::YouWentBack(memory), Some(service)) = (refusal, self.service.get())
             // A hello that lay with a paused peer is older than what that peer has heard since: only
