@@ -8,12 +8,16 @@ mod alarms;
 mod api;
 mod backup;
 mod batcher;
+mod council;
 mod first_start;
 mod flight;
 mod leader_time;
 mod lease_clock;
+mod lineup;
 mod membership;
 mod messages;
+pub mod operator;
+mod orders;
 mod peer_desk;
 mod reads;
 mod sweep;
@@ -41,9 +45,11 @@ pub use api::{
 pub use batcher::WriteLimits;
 pub use first_start::{FirstStart, FirstStartError, InitialMember};
 pub use messages::{Answer, ForwardAnswer, Plan, PlanAnswer, Probe, ProbeAnswer, Request};
+pub use operator::{AdminRefusal, Change, Lineup, Mode, Operator, Order, Report, Seat};
 pub use peer_desk::PeerDesk;
 
 use batcher::{Batcher, Fate, Refused, WriteQueue};
+use council::Council;
 use leader_time::LeaderTime;
 use membership::Members;
 use reads::Reads;
@@ -79,6 +85,7 @@ struct Running {
     queue: WriteQueue,
     reads: Arc<Reads>,
     members: Arc<Members>,
+    council: Council,
 }
 
 impl Node {
@@ -113,6 +120,7 @@ impl Node {
         let reads = Arc::new(Reads::new(raft.clone(), self.options.reads_default, clock));
         let catching_up = Arc::clone(&reads);
         tasks.spawn(async move { catching_up.catch_up().await });
+        let council = Council::new(raft.clone());
         let fresh = self
             .running
             .set(Running {
@@ -120,6 +128,7 @@ impl Node {
                 queue,
                 reads,
                 members,
+                council,
             })
             .is_ok();
         assert!(fresh, "a node runs once");

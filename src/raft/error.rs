@@ -28,7 +28,8 @@ impl From<OpenError> for StartError {
         match error {
             OpenError::InUse { .. }
             | OpenError::Interrupted { .. }
-            | OpenError::Regressed { .. } => Self::Identity(error.to_string()),
+            | OpenError::Regressed { .. }
+            | OpenError::Foreign { .. } => Self::Identity(error.to_string()),
             _ => Self::Storage(error.to_string()),
         }
     }
@@ -110,6 +111,8 @@ pub enum Failure {
     Identity(String),
     /// This node's cluster was ended by `recover force` on another member: exit code 77.
     ClusterEnded(String),
+    /// The cluster removed this node, in this entry of the log: exit code 76.
+    Removed(u64),
     /// A bug or a panic: exit code 70.
     Internal(String),
 }
@@ -117,6 +120,7 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Removed(index) => write!(f, "removed from the cluster at index {index}"),
             Self::Storage(why)
             | Self::Identity(why)
             | Self::ClusterEnded(why)

@@ -8,16 +8,19 @@
 //! `read_index` (one round for all that wait) → the leader → [`Raft::applied`].
 
 mod backup;
+mod change;
 mod compaction;
 mod error;
 mod failure;
 mod gate;
 mod log_store;
+mod look;
 mod network;
 pub mod offline;
 mod peer;
 mod read_index;
 mod records;
+mod removed;
 mod service;
 mod settings;
 mod snapshots;
@@ -53,19 +56,25 @@ use crate::store::log::LogStorage;
 use failure::FailureCell;
 use peer::{Answer, Question};
 use read_index::ReadQueue;
+use removed::RemovedMembers;
 use service::Core;
 use types::{Blob, LeaderId};
 use watcher::Members;
 
 pub use backup::{BACKUPS_MAX, Backup, BackupError};
+pub use change::{ChangeError, FIRST_LATER_ID, MemberChange};
 pub use error::{
     CallError, Failure, InitializeError, ProposeError, ReadIndexError, StartError, TransferError,
+};
+pub use look::{
+    CoveredView, EntryContent, EntryView, LogPosition, MembershipView, look_at_purge,
+    look_at_record, look_at_snapshot, restore,
 };
 pub use peer::{HandshakeRefusal, PeerHandler, PeerIdentity, Peers, Refusal};
 pub use settings::RaftSettings;
 pub use state_cell::StateCell;
 pub use status::{Leadership, MemberView, RaftStatus, Role};
-pub use types::Member;
+pub use types::{Goal, Member};
 
 /// Reads that may wait for an index at once.
 pub const READS_WAITING_MAX: usize = 65_536;
@@ -116,6 +125,7 @@ struct Inner {
     leadership: watch::Receiver<Leadership>,
     reads: ReadQueue,
     read_rounds: Arc<AtomicU64>,
+    removed: RemovedMembers,
     failure: FailureCell,
     /// A place for each backup that is being taken.
     backups: Arc<Semaphore>,

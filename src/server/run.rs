@@ -14,10 +14,10 @@ use tokio::task::JoinSet;
 use crate::http;
 use crate::net::{Listener, SharedNetwork};
 use crate::node::{FirstStart, Node, PeerDesk, Plan};
-use crate::raft::{Member, PeerIdentity, Peers, Raft, RaftParts};
+use crate::raft::{Goal, Member, PeerIdentity, Peers, Raft, RaftParts};
 use crate::store::identity::{IdentityFile, PlannedMember};
 use crate::store::log::{LogBounds, LogStorage};
-use crate::store::{OpenError, Origin, SnapshotFiles, blocking};
+use crate::store::{Ancestry, OpenError, SnapshotFiles, blocking};
 
 use super::config::{Cluster, Config};
 use super::exit::ExitReason;
@@ -117,7 +117,7 @@ struct Starting {
 impl Starting {
     async fn prepare(config: &Config, world: World) -> Result<(Self, JoinSet<()>), ExitReason> {
         let identity = open_identity(config, &world).await?;
-        let origin = read_origin(&world).await?;
+        let ancestry = read_ancestry(&world).await?;
         let http_listener = listen(&world.network, config.listen.http.as_str()).await?;
         let peer_listener = listen(&world.network, config.listen.peer.as_str()).await?;
         let me = translate::planned_member(
@@ -135,12 +135,12 @@ impl Starting {
             peer_identity(&identity),
             handler,
         );
-        peers.set_ended_cluster(origin.and_then(|origin| origin.ended_cluster()));
+        peers.set_ended_cluster(ancestry.and_then(|ancestry| ancestry.ended_cluster()));
         let node = Node::new(Arc::clone(&first_start), translate::node_options(config));
         let stopping = watch::Sender::new(false);
         let mut tasks = JoinSet::new();
         let app = http::App::new(
-            Arc::clone(&node) as Arc<_>,
+            Arc::clone(&node),
             Arc::clone(&world.clock),
             translate::http_limits(config),
             prometheus_client::registry::Registry::default(),
@@ -329,9 +329,9 @@ async fn open_identity(config: &Config, world: &World) -> Result<IdentityFile, E
     ))
 }
 
-async fn read_origin(world: &World) -> Result<Option<Origin>, ExitReason> {
+async fn read_ancestry(world: &World) -> Result<Option<Ancestry>, ExitReason> {
     let files = Arc::clone(&world.files);
-    blocking(move || Origin::read(&files))
+    blocking(move || Ancestry::read(&files))
         .await
         .map_err(|error| translate::open_error(&error))
 }
@@ -395,6 +395,7 @@ fn into_member(planned: PlannedMember) -> Member {
         incarnation: planned.incarnation,
         peer_addr: planned.peer_addr,
         http_addr: planned.http_addr,
+        goal: Goal::Stay,
     }
 }
 

@@ -4,6 +4,7 @@
 //! first-error rule: after one storage error nothing is acknowledged any more. It may not know what
 //! a log entry means or what an instance is.
 
+mod ancestry;
 mod blocking;
 mod dir_files;
 mod error;
@@ -11,17 +12,18 @@ pub mod files;
 pub mod identity;
 pub mod log;
 mod mem_files;
-mod origin;
 mod rebuild;
 pub mod sled_log;
 pub mod snapshot_files;
+mod stopped_dir;
 mod sync_file_range;
 
+pub use ancestry::{ANCESTRY_FILE, Ancestry};
 pub use blocking::{blocking, run_blocking_inline};
 pub use dir_files::{DirFiles, LOCK_FILE};
 pub use error::OpenError;
 pub use mem_files::MemFiles;
-pub use origin::{ORIGIN_FILE, Origin};
 pub use rebuild::{Interrupted, KEPT_PREFIX, REBUILD_DIR, Rebuild};
 pub use sled_log::{PanicSource, SledLog, panic_source};
 pub use snapshot_files::SnapshotFiles;
+pub use stopped_dir::{StoppedDir, holder};

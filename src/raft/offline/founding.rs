@@ -13,12 +13,12 @@ use crate::store::files::SharedFiles;
 use crate::store::identity::{IdentityFile, PlannedMember, StoredVote};
 use crate::store::log::LogStorage;
 use crate::store::snapshot_files::SnapshotName;
-use crate::store::{DirFiles, Interrupted, Origin, Rebuild, SledLog, SnapshotFiles};
+use crate::store::{Ancestry, DirFiles, Interrupted, Rebuild, SledLog, SnapshotFiles};
 
 use super::super::records::{Position, purge_note, snapshot_note};
 use super::super::snapshots;
 use super::super::start::builder_of;
-use super::super::types::{LogId, Member, Membership, RaftMeta, StoredMembership};
+use super::super::types::{Goal, LogId, Member, Membership, RaftMeta, StoredMembership};
 use super::{BackupFile, OfflineError};
 
 /// The id of a restored node: the cluster begins with it.
@@ -85,7 +85,7 @@ pub fn restore(
             found: found.clone(),
         });
     }
-    let origin = origin_of(&backup);
+    let ancestry = ancestry_of(&backup);
     let term = backup.last().term;
     let founder = Member {
         id: FIRST_ID,
@@ -93,12 +93,13 @@ pub fn restore(
         incarnation: ids.incarnation,
         peer_addr: order.peer_addr.clone(),
         http_addr: order.http_addr.clone(),
+        goal: Goal::Stay,
     };
     let founding = Founding {
         cluster: ids.cluster,
         founder,
         term,
-        origin,
+        ancestry,
     };
     founding.replace(&rebuild, backup.into_registry(), "restore")
 }
@@ -110,12 +111,12 @@ fn completed(
     name: &str,
 ) -> Result<Option<Founded>, OfflineError> {
     let files = rebuild.files();
-    let origin = Origin::read(&files)?;
+    let ancestry = Ancestry::read(&files)?;
     let identity = IdentityFile::open(files)?.map(|file| file.get());
-    let (Some(origin), Some(identity)) = (origin, identity) else {
+    let (Some(ancestry), Some(identity)) = (ancestry, identity) else {
         return Ok(None);
     };
-    let same = origin == origin_of(backup) && identity.name == name;
+    let same = ancestry == ancestry_of(backup) && identity.name == name;
     let founded = identity.cluster_id.map(|cluster| Founded {
         cluster,
         name: identity.name,
@@ -126,8 +127,8 @@ fn completed(
     Ok(founded.filter(|_| same))
 }
 
-fn origin_of(backup: &BackupFile) -> Origin {
-    Origin::Restored {
+fn ancestry_of(backup: &BackupFile) -> Ancestry {
+    Ancestry::Restored {
         cluster: backup.cluster(),
         index: backup.last().index,
     }
@@ -139,7 +140,7 @@ pub(super) struct Founding {
     pub(super) founder: Member,
     /// The last term of the old cluster: votes go on from it.
     pub(super) term: u64,
-    pub(super) origin: Origin,
+    pub(super) ancestry: Ancestry,
 }
 
 impl Founding {
@@ -199,9 +200,9 @@ impl Founding {
             identity.durable_mark = at.index;
         });
         updated.map_err(OfflineError::io("write the new identity"))?;
-        self.origin
+        self.ancestry
             .write(&files)
-            .map_err(OfflineError::io("write ORIGIN"))
+            .map_err(OfflineError::io("write ANCESTRY"))
     }
 
     fn write_snapshot(
@@ -227,7 +228,7 @@ impl Founding {
         snapshots::write(
             &snapshots,
             name,
-            &snapshot_note(&covers),
+            &snapshot_note(&covers, Vec::new()),
             &registry.snapshot(),
         )
         .map(drop)

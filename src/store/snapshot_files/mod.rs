@@ -9,6 +9,7 @@
 
 mod encode;
 mod format;
+mod look;
 mod loose;
 mod read;
 mod write;
@@ -26,6 +27,7 @@ use write::Draft;
 
 pub use encode::SnapshotEncoder;
 pub use format::{NotASnapshotName, SnapshotMeta, SnapshotName};
+pub use look::SnapshotFound;
 pub use loose::LooseSnapshot;
 pub use read::{SnapshotReader, SnapshotSource};
 pub use write::{SnapshotReceiver, SnapshotWriter};
