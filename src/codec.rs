@@ -86,12 +86,12 @@ impl Format {
     pub const SNAPSHOT_FOOTER: Self = Self::new(10, 1, "snapshot footer");
     /// The Raft adapter's opaque note: a log id beside a purge, a membership beside a snapshot.
     pub const RAFT_NOTE: Self = Self::new(11, 1, "raft note");
-    /// `store::Ancestry`.
-    pub const ANCESTRY: Self = Self::new(16, 1, "ancestry");
     /// `store::identity::Identity`.
     pub const IDENTITY: Self = Self::new(3, 2, "identity");
     /// The note beside the log that says where it ends.
     pub const LOG_END: Self = Self::new(12, 1, "log end");
+    /// `store::Ancestry`.
+    pub const ANCESTRY: Self = Self::new(16, 1, "ancestry");
 }
 
 /// Every format ever written, oldest first. Append only: a line is never changed or removed, because
@@ -108,9 +108,9 @@ pub const FORMATS: &[Format] = &[
     Format::SNAPSHOT_HEADER,
     Format::SNAPSHOT_FOOTER,
     Format::RAFT_NOTE,
-    Format::ANCESTRY,
     Format::IDENTITY,
     Format::LOG_END,
+    Format::ANCESTRY,
 ];
 
 /// A type that is stored or sent, and the format it is written in.

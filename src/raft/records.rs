@@ -218,7 +218,7 @@ pub(super) enum Note {
     Purged(Position),
     /// What a snapshot covers.
     Snapshot(Covered),
-    /// The same, with what the members are on their way to and who was removed.
+    /// The same as [`Note::Snapshot`], with what the members are on their way to and who was removed.
     SnapshotWithPast(Covered, BTreeMap<u64, Goal>, Vec<Removed>),
     /// What a backup covers, and of which cluster it is.
     Backup(u128, Covered),
@@ -280,14 +280,12 @@ pub(super) fn backup_note(cluster: u128, meta: &RaftMeta) -> Vec<u8> {
 }
 
 /// What the note of a backup, or of a snapshot, says: the cluster, if it is in it, and what is covered.
-/// What members were on their way to ends with their cluster.
 pub(super) fn parse_backup_note(bytes: &[u8]) -> Result<(Option<u128>, RaftMeta), CodecError> {
-    let nowhere = BTreeMap::new();
+    let nothing = BTreeMap::new();
     match codec::decode(bytes, codec::CONTROL_MAX)? {
-        Note::Backup(cluster, covered) => Ok((Some(cluster), covered.with(&nowhere)?)),
-        Note::Snapshot(covered) | Note::SnapshotWithPast(covered, ..) => {
-            Ok((None, covered.with(&nowhere)?))
-        }
+        Note::Backup(cluster, covered) => Ok((Some(cluster), covered.with(&nothing)?)),
+        Note::Snapshot(covered) => Ok((None, covered.with(&nothing)?)),
+        Note::SnapshotWithPast(covered, goals, _) => Ok((None, covered.with(&goals)?)),
         Note::Purged(_) => Err(wrong_note()),
     }
 }

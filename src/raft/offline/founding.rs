@@ -228,6 +228,7 @@ impl Founding {
         snapshots::write(
             &snapshots,
             name,
+            // The new cluster has no former members: its ids begin anew, under another cluster id.
             &snapshot_note(&covers, Vec::new()),
             &registry.snapshot(),
         )
