@@ -17,7 +17,7 @@ use crate::node::{FirstStart, Node, PeerDesk, Plan};
 use crate::raft::{Goal, Member, PeerIdentity, Peers, Raft, RaftParts};
 use crate::store::identity::{IdentityFile, PlannedMember};
 use crate::store::log::{LogBounds, LogStorage};
-use crate::store::{MemoryFile, OpenError, SnapshotFiles, blocking};
+use crate::store::{Ancestry, MemoryFile, OpenError, SnapshotFiles, blocking};
 
 use super::config::Config;
 use super::exit::ExitReason;
@@ -114,6 +114,7 @@ struct Starting {
 impl Starting {
     async fn prepare(config: &Config, world: World) -> Result<(Self, JoinSet<()>), ExitReason> {
         let identity = open_identity(config, &world).await?;
+        let ancestry = read_ancestry(&world).await?;
         let http_listener = listen(&world.network, config.listen.http.as_str()).await?;
         let peer_listener = listen(&world.network, config.listen.peer.as_str()).await?;
         let me = translate::planned_member(
@@ -132,6 +133,7 @@ impl Starting {
             peer_identity(&identity),
             handler,
         );
+        peers.set_ended_cluster(ancestry.and_then(|ancestry| ancestry.ended_cluster()));
         let node = Node::new(Arc::clone(&first_start), translate::node_options(config));
         let stopping = watch::Sender::new(false);
         let mut tasks = JoinSet::new();
@@ -350,6 +352,13 @@ async fn open_identity(config: &Config, world: &World) -> Result<IdentityFile, E
         format!("this node is configured as {:?}", config.node.name),
         "give each node its own node.data_dir",
     ))
+}
+
+async fn read_ancestry(world: &World) -> Result<Option<Ancestry>, ExitReason> {
+    let files = Arc::clone(&world.files);
+    blocking(move || Ancestry::read(&files))
+        .await
+        .map_err(|error| translate::open_error(&error))
 }
 
 async fn listen(network: &SharedNetwork, addr: &str) -> Result<Box<dyn Listener>, ExitReason> {

@@ -187,6 +187,11 @@ pub(super) fn failure(failure: &Failure) -> ExitReason {
         Failure::Identity(why) => {
             ExitReason::identity("this node's disk went back in time", why, RIGHT_DISK)
         }
+        Failure::ClusterEnded(why) => ExitReason::identity(
+            "this node's cluster was ended by recover force",
+            why,
+            "keep the directory for a look; add this node to the new cluster with an empty one",
+        ),
         Failure::Removed(index) => removed(*index),
         Failure::Newer(why) => ExitReason::configuration(
             "the cluster's log holds what this release cannot read",

@@ -4,6 +4,7 @@
 //! first-error rule: after one storage error nothing is acknowledged any more. It may not know what
 //! a log entry means or what an instance is.
 
+mod ancestry;
 mod blocking;
 mod dir_files;
 mod error;
@@ -11,7 +12,6 @@ pub mod files;
 pub mod identity;
 pub mod log;
 mod mem_files;
-mod origin;
 pub mod peer_memory;
 mod rebuild;
 pub mod sled_log;
@@ -19,11 +19,11 @@ pub mod snapshot_files;
 mod stopped_dir;
 mod sync_file_range;
 
+pub use ancestry::{ANCESTRY_FILE, Ancestry};
 pub use blocking::{blocking, run_blocking_inline};
 pub use dir_files::{DirFiles, LOCK_FILE};
 pub use error::OpenError;
 pub use mem_files::MemFiles;
-pub use origin::{ORIGIN_FILE, Origin};
 pub use peer_memory::MemoryFile;
 pub use rebuild::{Interrupted, KEPT_PREFIX, REBUILD_DIR, Rebuild};
 pub use sled_log::{PanicSource, SledLog, panic_source};
