@@ -5,7 +5,7 @@ from runner.waiting import Within
 from ..row import ALWAYS, row
 
 # A snapshot every second or so, and so little log behind it that whoever was away for a moment needs one.
-SNAPSHOTS_ALL_THE_TIME = ["raft.snapshot_every_entries=200", "raft.keep_entries=50"]
+SNAPSHOTS_ALL_THE_TIME = ["raft.snapshot_every_entries=150", "raft.keep_entries=50"]
 KILLS_MIN = 20
 # Leases short enough that a run outlives them.
 SHORT_LEASES = {"lease_s": 8, "renew_every_s": 2, "applications": 10, "answer_seconds": 1.5}
@@ -55,14 +55,15 @@ def any_killed_at_any_moment(run):
         run.rest(0.05, 0.6)
         node = run.rng.choice(cluster.nodes)
         node.kill()
-        run.rest(0.0, 1.0)
+        # Briefly, or until the others have purged what it would need.
+        run.rest(*run.rng.choice([(0.0, 0.3), (1.8, 2.8)]))
         node.start()
-        # Not always ready when the next one is killed, but two nodes always have had the time to be.
         cluster.await_ready()
     run.gap(load, began)
     snapshots = sum(node.log_text().count("snapshot built") for node in cluster.nodes)
     installs = sum(node.log_text().count("snapshot installed") for node in cluster.nodes)
     run.expect(snapshots >= kills / 2, f"only {snapshots} snapshots were built: the kills missed them")
+    run.expect(installs >= kills / 5, f"only {installs} snapshots were installed: the kills missed that")
     run.note(f"{kills} kills among {snapshots} snapshots built and {installs} installed")
     run.settle(cluster, load)
 
