@@ -7,6 +7,7 @@
 //! (followers) → `state_machine` (applied, published) → back. A read goes [`Raft::read_index`] →
 //! `read_index` (one round for all that wait) → the leader → [`Raft::applied`].
 
+mod change;
 mod compaction;
 mod error;
 mod failure;
@@ -17,6 +18,7 @@ mod network;
 mod peer;
 mod read_index;
 mod records;
+mod removed;
 mod service;
 mod settings;
 mod snapshots;
@@ -52,10 +54,12 @@ use crate::store::log::LogStorage;
 use failure::FailureCell;
 use peer::{Answer, Question};
 use read_index::ReadQueue;
+use removed::RemovedMembers;
 use service::Core;
 use types::{Blob, LeaderId};
 use watcher::Members;
 
+pub use change::{ChangeError, FIRST_LATER_ID, MemberChange};
 pub use error::{
     CallError, Failure, InitializeError, ProposeError, ReadIndexError, StartError, TransferError,
 };
@@ -67,7 +71,7 @@ pub use peer::{HandshakeRefusal, PeerHandler, PeerIdentity, Peers, Refusal};
 pub use settings::RaftSettings;
 pub use state_cell::StateCell;
 pub use status::{Leadership, MemberView, RaftStatus, Role};
-pub use types::Member;
+pub use types::{Goal, Member};
 
 /// Reads that may wait for an index at once.
 pub const READS_WAITING_MAX: usize = 65_536;
@@ -117,6 +121,7 @@ struct Inner {
     leadership: watch::Receiver<Leadership>,
     reads: ReadQueue,
     read_rounds: Arc<AtomicU64>,
+    removed: RemovedMembers,
     failure: FailureCell,
     stopping: watch::Sender<bool>,
     /// Aborted when the last handle is dropped; awaited by `shutdown`.

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use crate::http;
 use crate::net::{Listener, SharedNetwork};
 use crate::node::{FirstStart, Node, PeerDesk, Plan};
-use crate::raft::{Member, PeerIdentity, Peers, Raft, RaftParts};
+use crate::raft::{Goal, Member, PeerIdentity, Peers, Raft, RaftParts};
 use crate::store::identity::{IdentityFile, PlannedMember};
 use crate::store::log::{LogBounds, LogStorage};
 use crate::store::{OpenError, SnapshotFiles, blocking};
@@ -386,6 +386,7 @@ fn into_member(planned: PlannedMember) -> Member {
         incarnation: planned.incarnation,
         peer_addr: planned.peer_addr,
         http_addr: planned.http_addr,
+        goal: Goal::Stay,
     }
 }
 

@@ -117,7 +117,7 @@ impl SledLog {
         files: &SharedFiles,
         identity: IdentityFile,
     ) -> Result<Self, OpenError> {
-        let opened = open::open(root, files.as_ref(), identity.get().durable_mark)?;
+        let opened = open::open(root, files.as_ref(), &identity.get())?;
         let shared = Arc::new(Shared {
             done: AtomicU64::new(0),
             queued_bytes: AtomicUsize::new(0),
@@ -130,7 +130,7 @@ impl SledLog {
             shared: Arc::clone(&shared),
             identity: identity.clone(),
             end_mark: opened.end_mark,
-            synced: opened.engine.last.max(opened.engine.purged).unwrap_or(0),
+            synced: opened.engine.reach().0,
             purging: opened.engine.purged.is_some(),
             engine: Some(opened.engine),
             batch: Batch::default(),
