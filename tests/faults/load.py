@@ -208,7 +208,7 @@ def request_of(instance, change, value):
     return "POST", f"/eureka/apps/{instance.app}", document_of(instance.app, instance.id, value, instance.lease_s)
 
 
-def document_of(app, instance_id, value, lease_s, renew_every_s=5):
+def document_of(app, instance_id, value, lease_s, renew_every_s=5, padding=None):
     """An instance as Java clients send it. `value` is also its dirty timestamp: a later registration wins."""
     return json.dumps({"instance": {
         "instanceId": instance_id, "hostName": instance_id, "app": app, "ipAddr": "10.0.0.1", "status": "UP",
@@ -216,7 +216,7 @@ def document_of(app, instance_id, value, lease_s, renew_every_s=5):
         "vipAddress": app.lower(), "countryId": 1,
         "dataCenterInfo": {"@class": "com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo", "name": "MyOwn"},
         "leaseInfo": {"renewalIntervalInSecs": renew_every_s, "durationInSecs": lease_s},
-        "metadata": {"v": str(value)}, "lastDirtyTimestamp": str(value),
+        "metadata": {"v": str(value), **({"padding": padding} if padding else {})}, "lastDirtyTimestamp": str(value),
     }}).encode()
 
 
