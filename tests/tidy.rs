@@ -24,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "registry", "clock", "net", "node", "server", "bench", "store",
+            "registry", "clock", "net", "node", "server", "bench", "store", "raft",
         ],
     ),
     (

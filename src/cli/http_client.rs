@@ -16,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use crate::net::{Network, TcpNetwork};
+use crate::net::{Connection, Network, TcpNetwork};
 use crate::server::config::BaseUrl;
 
 /// From the start of a question to the end of its answer.
@@ -49,15 +49,27 @@ pub(super) async fn ask<T: DeserializeOwned>(server: &BaseUrl, path: &str) -> Re
         .map_err(|error| AskError::Strange(format!("{path} answered something else: {error}")))
 }
 
-async fn get(server: &BaseUrl, path: &str) -> Result<Vec<u8>, AskError> {
+/// The two halves of a connection: who asks, and who must be polled for it.
+type Halves = (
+    http1::SendRequest<NoBody>,
+    http1::Connection<TokioIo<Connection>, NoBody>,
+);
+
+/// A fresh connection to `server`.
+pub(super) async fn open(server: &BaseUrl) -> Result<Halves, AskError> {
     let silent = |error: String| AskError::Silent(error);
     let connection = TcpNetwork
         .connect(server.authority().as_str())
         .await
         .map_err(|error| silent(error.to_string()))?;
-    let (mut sender, driver) = http1::handshake(TokioIo::new(connection))
+    http1::handshake(TokioIo::new(connection))
         .await
-        .map_err(|error| silent(error.to_string()))?;
+        .map_err(|error| silent(error.to_string()))
+}
+
+async fn get(server: &BaseUrl, path: &str) -> Result<Vec<u8>, AskError> {
+    let silent = |error: String| AskError::Silent(error);
+    let (mut sender, driver) = open(server).await?;
     let question = hyper::Request::get(path)
         .header("host", server.authority().as_str())
         .header("accept", "application/json")
@@ -92,7 +104,7 @@ async fn collect(mut body: Incoming) -> Result<Vec<u8>, AskError> {
 }
 
 /// The body of a GET.
-struct NoBody;
+pub(super) struct NoBody;
 
 impl Body for NoBody {
     type Data = Bytes;

@@ -8,10 +8,13 @@ mod api;
 mod args;
 mod bench;
 mod config;
+mod download;
 mod http_client;
 mod members;
 mod output;
+mod recover;
 mod serve;
+mod snapshot;
 mod status;
 
 use std::ffi::OsString;
@@ -40,6 +43,8 @@ fn dispatch(command: Command) -> ExitReason {
         Command::Config(command) => config::run(command),
         Command::Status(asking) => status::run(&asking),
         Command::Members(MembersCommand::List(asking)) => members::list(&asking),
+        Command::Snapshot(command) => snapshot::run(command),
+        Command::Recover(command) => recover::run(&command),
         Command::Bench(command) => bench::run(command),
         Command::Leader(LeaderCommand::Show(asking)) => members::show_leader(&asking),
     };
