@@ -6,18 +6,27 @@
 
 mod blocking;
 mod dir_files;
+mod disk_health;
 mod error;
 pub mod files;
+mod first_error;
 pub mod identity;
+mod latched_files;
 pub mod log;
 mod mem_files;
 pub mod sled_log;
 pub mod snapshot_files;
+pub mod space;
 mod sync_file_range;
+mod sync_gauge;
 
 pub use blocking::{blocking, run_blocking_inline};
 pub use dir_files::{DirFiles, LOCK_FILE};
+pub use disk_health::DiskHealth;
 pub use error::OpenError;
+pub use first_error::FirstError;
+pub use latched_files::LatchedFiles;
 pub use mem_files::MemFiles;
 pub use sled_log::{PanicSource, SledLog, panic_source};
 pub use snapshot_files::SnapshotFiles;
+pub use sync_gauge::{SyncGauge, SyncStep};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use eureka_raft::clock::{Clock, ManualClock};
 use eureka_raft::node::{
-    ClusterPart, DeltaPart, LogPart, MemberStatus, NodePart, NodeStatus, Read, ReadError,
+    ClusterPart, DeltaPart, DiskPart, LogPart, MemberStatus, NodePart, NodeStatus, Read, ReadError,
     ReadOptions, Readiness, Registrar, RegistryPart, Renewal, StatePart, WriteError, Written,
 };
 use eureka_raft::registry::{Command, Entry, LogTime, Record, Registry, View};
@@ -174,6 +174,7 @@ impl Registrar for FakeNode {
             delta: DeltaPart {
                 oldest_index: view.oldest_cursor(),
             },
+            disk: DiskPart::default(),
             alarms: Vec::new(),
         }
     }
