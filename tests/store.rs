@@ -4,6 +4,8 @@
 #[path = "store/support.rs"]
 mod support;
 
+#[path = "store/damage_is_seen.rs"]
+mod damage_is_seen;
 #[path = "store/identity_survives_crashes.rs"]
 mod identity_survives_crashes;
 #[path = "store/log_behaves_as_a_list.rs"]

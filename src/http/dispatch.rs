@@ -15,7 +15,7 @@ use super::error::{ApiError, Surface};
 use super::reply::{self, Reply};
 use super::request::Call;
 use super::route::{Route, TARGET_BYTES_MAX};
-use super::{changes, delta, page, reads, status, writes};
+use super::{changes, delta, orders, page, reads, status, writes};
 
 /// Answers one request.
 pub(super) async fn answer(app: &Arc<App>, request: Request<Incoming>) -> Reply {
@@ -97,6 +97,9 @@ async fn changed(app: &App, route: Route, call: &Call) -> Result<Reply, ApiError
         }
         Route::InstanceStatus(name, id) => writes::put_status(app, call, name, id).await,
         Route::InstanceMetadata(name, id) => writes::put_metadata(app, call, name, id).await,
+        Route::Members => orders::add(app, call).await,
+        Route::Member(name, action) => orders::member(app, call, name, action).await,
+        Route::LeaderTransfer => orders::transfer(app, call).await,
         // There is no Amazon here (`ASGResource.java:107`).
         Route::AutoScalingGroup => Err(ApiError::BadRequest("there are no scaling groups here")),
         _ => Err(ApiError::NotFound),

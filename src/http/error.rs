@@ -9,9 +9,10 @@ use hyper::StatusCode;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
-use crate::node::{ReadError, WriteError};
+use crate::node::{AdminRefusal, ReadError, WriteError};
 use crate::wire::{Format, NotAcceptable, RegistrationError, UnsupportedMediaType};
 
+use super::refused_order::order_verdict;
 use super::reply::{self, Reply};
 use super::route::{BadPath, Methods};
 
@@ -54,6 +55,8 @@ pub(super) enum ApiError {
     Read(ReadError),
     /// A write was not acknowledged.
     Write(WriteError),
+    /// An order of an operator was refused.
+    Order(AdminRefusal),
     /// The handler's deadline passed; only a read has this, a write is [`WriteError::Unknown`].
     Deadline,
 }
@@ -67,6 +70,12 @@ impl From<ReadError> for ApiError {
 impl From<WriteError> for ApiError {
     fn from(error: WriteError) -> Self {
         Self::Write(error)
+    }
+}
+
+impl From<AdminRefusal> for ApiError {
+    fn from(refusal: AdminRefusal) -> Self {
+        Self::Order(refusal)
     }
 }
 
@@ -99,13 +108,13 @@ struct Explanation<'a> {
 }
 
 /// What follows from a refusal: its status, its code (a closed list, interface of `/v1`) and advice.
-struct Verdict {
+pub(super) struct Verdict {
     status: StatusCode,
     code: &'static str,
     hint: &'static str,
 }
 
-const fn verdict(status: StatusCode, code: &'static str, hint: &'static str) -> Verdict {
+pub(super) const fn verdict(status: StatusCode, code: &'static str, hint: &'static str) -> Verdict {
     Verdict { status, code, hint }
 }
 
@@ -170,6 +179,7 @@ impl ApiError {
             ),
             Self::Read(error) => read_verdict(*error),
             Self::Write(error) => write_verdict(*error),
+            Self::Order(refusal) => order_verdict(refusal),
             Self::Deadline => unavailable("deadline", "try again, or another node"),
         }
     }
@@ -192,6 +202,7 @@ impl ApiError {
             Self::TooManyStreams => "too many streams are open on this node".to_owned(),
             Self::Read(error) => error.to_string(),
             Self::Write(error) => error.to_string(),
+            Self::Order(refusal) => refusal.to_string(),
             Self::Deadline => "the answer was not ready in time".to_owned(),
         }
     }
@@ -231,7 +242,10 @@ impl ApiError {
         let headers = reply.headers_mut();
         headers.insert(reply::ERROR, HeaderValue::from_static(code));
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            let unknown = matches!(self, Self::Write(WriteError::Unknown));
+            let unknown = matches!(
+                self,
+                Self::Write(WriteError::Unknown) | Self::Order(AdminRefusal::UnknownOutcome)
+            );
             let outcome = if unknown { "unknown" } else { "not-executed" };
             headers.insert(reply::OUTCOME, HeaderValue::from_static(outcome));
             headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECS));
@@ -278,7 +292,7 @@ fn explained(code: &str, message: String, hint: &str) -> Reply {
     reply
 }
 
-const fn unavailable(code: &'static str, hint: &'static str) -> Verdict {
+pub(super) const fn unavailable(code: &'static str, hint: &'static str) -> Verdict {
     verdict(StatusCode::SERVICE_UNAVAILABLE, code, hint)
 }
 

@@ -250,6 +250,13 @@ pub struct MemberStatus {
     pub name: String,
     /// `leader`, `voter` or `learner`.
     pub role: String,
+    /// What it is to be: `voter`, or `learner` if it stays one until somebody promotes it. A learner
+    /// that is to be a voter is on its way: `lag` says how far.
+    pub seat: String,
+    /// The member whose place it is to take.
+    pub replaces: Option<String>,
+    /// Committed entries it has not applied, as far as this node knows.
+    pub lag: Option<u64>,
     /// Where peers reach it.
     pub peer: String,
     /// Where clients reach it.

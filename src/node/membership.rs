@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::codec;
-use crate::raft::{MemberView, Raft};
+use crate::raft::{MemberView, Raft, RaftStatus};
 
 use super::api::{MemberStatus, NodeStatus};
 use super::disk::DiskPart;
@@ -68,11 +68,7 @@ impl Members {
             .iter()
             .map(|member| {
                 let own = (member.member.id == raft.me()).then_some(own);
-                row(
-                    member,
-                    status.leader,
-                    own.or_else(|| said.get(&member.member.id)),
-                )
+                row(member, &status, own.or_else(|| said.get(&member.member.id)))
             })
             .collect()
     }
@@ -102,8 +98,8 @@ async fn ask_status(raft: &Raft, id: u64) -> Option<NodeStatus> {
     }
 }
 
-fn row(member: &MemberView, leader: Option<u64>, said: Option<&NodeStatus>) -> MemberStatus {
-    let role = match (Some(member.member.id) == leader, member.voter) {
+fn row(member: &MemberView, status: &RaftStatus, said: Option<&NodeStatus>) -> MemberStatus {
+    let role = match (Some(member.member.id) == status.leader, member.voter) {
         (true, _) => "leader",
         (false, true) => "voter",
         (false, false) => "learner",
@@ -112,6 +108,9 @@ fn row(member: &MemberView, leader: Option<u64>, said: Option<&NodeStatus>) -> M
         id: member.member.id,
         name: member.member.name.clone(),
         role: role.to_owned(),
+        seat: if member.voter { "voter" } else { "learner" }.to_owned(),
+        replaces: None,
+        lag: said.map(|said| status.committed.saturating_sub(said.log.applied)),
         peer: member.member.peer_addr.clone(),
         http: member.member.http_addr.clone(),
         reachable: said.is_some(),

@@ -10,6 +10,7 @@ use crate::registry::{Command, Outcome};
 use crate::store::identity::PlannedMember;
 
 use super::api::NodeStatus;
+use super::operator::{AdminRefusal, Order, Report};
 
 /// A request from one node to another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,8 @@ pub enum Request {
     StorePlan(Plan),
     /// Your status, for the page and for `status`.
     Status,
+    /// An operator's order for the leader. The receiver carries it out or refuses; it never forwards it.
+    Admin(Order),
 }
 
 impl Stored for Request {
@@ -43,6 +46,8 @@ pub enum Answer {
     StorePlan(PlanAnswer),
     /// To `Status`.
     Status(Box<NodeStatus>),
+    /// To `Admin`.
+    Admin(Box<Result<Report, AdminRefusal>>),
 }
 
 /// What became of a forwarded batch.

@@ -7,13 +7,17 @@ mod admission;
 mod alarms;
 mod api;
 mod batcher;
+mod council;
 mod disk;
 mod first_start;
 mod flight;
 mod leader_time;
 mod lease_clock;
+mod lineup;
 mod membership;
 mod messages;
+pub mod operator;
+mod orders;
 mod peer_desk;
 mod reads;
 mod sweep;
@@ -42,9 +46,11 @@ pub use batcher::WriteLimits;
 pub use disk::{DiskPart, DiskSpeed};
 pub use first_start::{FirstStart, FirstStartError, InitialMember};
 pub use messages::{Answer, ForwardAnswer, Plan, PlanAnswer, Probe, ProbeAnswer, Request};
+pub use operator::{AdminRefusal, Change, Lineup, Mode, Operator, Order, Report, Seat};
 pub use peer_desk::PeerDesk;
 
 use batcher::{Batcher, Fate, Refused, WriteQueue};
+use council::Council;
 use disk::{DiskDesk, Refusal};
 use leader_time::LeaderTime;
 use membership::Members;
@@ -82,6 +88,7 @@ struct Running {
     queue: WriteQueue,
     reads: Arc<Reads>,
     members: Arc<Members>,
+    council: Council,
 }
 
 impl Node {
@@ -125,6 +132,7 @@ impl Node {
             alarms: Arc::clone(&self.alarms),
         };
         tasks.spawn(watch.run());
+        let council = Council::new(raft.clone());
         let fresh = self
             .running
             .set(Running {
@@ -132,6 +140,7 @@ impl Node {
                 queue,
                 reads,
                 members,
+                council,
             })
             .is_ok();
         assert!(fresh, "a node runs once");

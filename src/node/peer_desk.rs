@@ -56,6 +56,12 @@ impl PeerDesk {
                 ))
             }
             Request::StorePlan(plan) => self.store_plan(plan).await.map(Answer::StorePlan),
+            Request::Admin(_) if !self.is_of_my_cluster(from) => Err(Refusal::NoCluster),
+            Request::Admin(order) => {
+                let node = self.node().ok_or(Refusal::NotReady)?;
+                let result = node.operate_here(order).await;
+                Ok(Answer::Admin(Box::new(result)))
+            }
             Request::Status => self
                 .node()
                 .map(|node| Answer::Status(Box::new(node.own_status())))

@@ -26,7 +26,7 @@ pub enum StartError {
 impl From<OpenError> for StartError {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::InUse { .. } | OpenError::Regressed { .. } => {
+            OpenError::InUse { .. } | OpenError::Regressed { .. } | OpenError::Foreign { .. } => {
                 Self::Identity(error.to_string())
             }
             _ => Self::Storage(error.to_string()),
@@ -108,6 +108,8 @@ pub enum Failure {
     Storage(String),
     /// A peer knows more of this node than it knows itself: its disk went back. Exit code 77.
     Identity(String),
+    /// The cluster removed this node, in this entry of the log: exit code 76.
+    Removed(u64),
     /// A bug or a panic: exit code 70.
     Internal(String),
 }
@@ -115,6 +117,7 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Removed(index) => write!(f, "removed from the cluster at index {index}"),
             Self::Storage(why) | Self::Identity(why) | Self::Internal(why) => f.write_str(why),
         }
     }

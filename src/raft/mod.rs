@@ -7,15 +7,18 @@
 //! (followers) → `state_machine` (applied, published) → back. A read goes [`Raft::read_index`] →
 //! `read_index` (one round for all that wait) → the leader → [`Raft::applied`].
 
+mod change;
 mod compaction;
 mod error;
 mod failure;
 mod gate;
 mod log_store;
+mod look;
 mod network;
 mod peer;
 mod read_index;
 mod records;
+mod removed;
 mod service;
 mod settings;
 mod snapshots;
@@ -51,18 +54,24 @@ use crate::store::{SnapshotFiles, blocking};
 use failure::FailureCell;
 use peer::{Answer, Question};
 use read_index::ReadQueue;
+use removed::RemovedMembers;
 use service::Core;
 use types::{Blob, LeaderId};
 use watcher::Members;
 
+pub use change::{ChangeError, FIRST_LATER_ID, MemberChange};
 pub use error::{
     CallError, Failure, InitializeError, ProposeError, ReadIndexError, StartError, TransferError,
+};
+pub use look::{
+    CoveredView, EntryContent, EntryView, LogPosition, MembershipView, look_at_purge,
+    look_at_record, look_at_snapshot, restore,
 };
 pub use peer::{HandshakeRefusal, PeerHandler, PeerIdentity, Peers, Refusal};
 pub use settings::RaftSettings;
 pub use state_cell::StateCell;
 pub use status::{Leadership, MemberView, RaftStatus, Role};
-pub use types::Member;
+pub use types::{Goal, Member};
 
 /// Reads that may wait for an index at once.
 pub const READS_WAITING_MAX: usize = 65_536;
@@ -124,6 +133,7 @@ struct Inner {
     leadership: watch::Receiver<Leadership>,
     reads: ReadQueue,
     read_rounds: Arc<AtomicU64>,
+    removed: RemovedMembers,
     failure: FailureCell,
     stopping: watch::Sender<bool>,
     candidacy: watch::Sender<Candidacy>,

@@ -25,6 +25,7 @@ use super::peer::{
 };
 use super::read_index::ReadQueue;
 use super::records::{Position, to_stored_vote, to_vote};
+use super::removed::RemovedMembers;
 use super::snapshots::{Handover, SnapshotFile};
 use super::state_machine::StateMachine;
 use super::status::Leadership;
@@ -43,6 +44,7 @@ pub(super) struct RaftService {
     pub(super) reads: ReadQueue,
     pub(super) leadership: watch::Receiver<Leadership>,
     pub(super) failure: FailureCell,
+    pub(super) removed: RemovedMembers,
     /// Guards what is remembered of each incarnation; held for a comparison. Grows by one for each
     /// data directory that ever was a member.
     pub(super) memories: Mutex<BTreeMap<u128, Memory>>,
@@ -140,6 +142,16 @@ impl RaftService {
             "the peer {peer} remembers a vote or committed entries of this node that its data directory does not have"
         );
         self.failure.fail(Failure::Identity(why));
+    }
+
+    /// Whether `peer` is no member any more, and since which entry.
+    pub(super) fn refuse_removed(&self, peer: &PeerIdentity) -> Option<u64> {
+        self.removed.index_of(peer.incarnation)
+    }
+
+    /// The cluster goes on without this node.
+    pub(super) fn is_said_to_be_removed(&self, index: u64) {
+        self.failure.fail(Failure::Removed(index));
     }
 
     /// Answers a question of the control channel.
@@ -249,7 +261,8 @@ impl RaftService {
                 files,
             };
             let registry = file.restore()?;
-            Ok::<_, std::io::Error>((file.covers()?, file, registry))
+            let (covers, _removed) = file.covers()?;
+            Ok::<_, std::io::Error>((covers, file, registry))
         });
         let (meta, file, registry) = prepared.await.map_err(|error| {
             tracing::warn!(%error, "a received snapshot cannot be installed");

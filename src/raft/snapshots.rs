@@ -14,6 +14,7 @@ use crate::store::snapshot_files::{SnapshotMeta, SnapshotName};
 use crate::store::{SnapshotFiles, blocking};
 
 use super::records::{Position, parse_snapshot_note, snapshot_note};
+use super::removed::Removed;
 use super::types::{RaftMeta, TypeConfig};
 
 /// openraft's snapshot: what it covers, and ours.
@@ -49,8 +50,8 @@ impl SnapshotFile {
         })
     }
 
-    /// What it covers.
-    pub(super) fn covers(&self) -> io::Result<RaftMeta> {
+    /// What it covers, and who was removed before.
+    pub(super) fn covers(&self) -> io::Result<(RaftMeta, Vec<Removed>)> {
         parse_snapshot_note(&self.meta.note).map_err(|error| self.damaged(&error))
     }
 
@@ -88,6 +89,8 @@ impl SnapshotFile {
 pub(super) struct SnapshotBuilder {
     pub(super) files: SnapshotFiles,
     pub(super) covers: RaftMeta,
+    /// Who was removed up to there.
+    pub(super) removed: Vec<Removed>,
     /// Taken by the one build.
     pub(super) data: Option<SnapshotData>,
     /// Whose build: tells two nodes' snapshots of one position apart.
@@ -115,7 +118,7 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
             .take()
             .ok_or_else(|| io::Error::other("a snapshot is built once"))?;
         let (files, name, covers) = (self.files.clone(), self.name(), self.covers.clone());
-        let note = snapshot_note(&covers);
+        let note = snapshot_note(&covers, std::mem::take(&mut self.removed));
         let meta = blocking(move || write(&files, name, &note, &data)).await?;
         let file = SnapshotFile {
             meta,

@@ -21,6 +21,7 @@ use super::log_store::LogStore;
 use super::network::Network;
 use super::peer::Peers;
 use super::read_index::{ReadQueue, Rounds};
+use super::removed::RemovedMembers;
 use super::service::{Core, RaftService};
 use super::settings::RaftSettings;
 use super::state_machine::{MachineParts, StateMachine};
@@ -35,14 +36,15 @@ const GREET_PAUSE: Duration = Duration::from_millis(100);
 /// Starts on what is on disk.
 pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
     let failure = FailureCell::new();
-    let mut disk = Disk::open(&parts, failure.clone()).await?;
+    let removed = RemovedMembers::default();
+    let mut disk = Disk::open(&parts, failure.clone(), removed.clone()).await?;
     let membership = known_membership(&disk.log, &mut disk.machine).await?;
     let (cell, log) = (disk.machine.cell(), disk.log.clone());
-    let core = build_core(&parts, disk).await?;
-    let (leadership_sender, leadership) = watch::channel(Leadership::default());
-    let (reads, read_queue) = ReadQueue::new();
     let members = Members::default();
     members.update(&membership);
+    let core = build_core(&parts, disk, members.clone()).await?;
+    let (leadership_sender, leadership) = watch::channel(Leadership::default());
+    let (reads, read_queue) = ReadQueue::new();
     let service = RaftService {
         gate: StartGate::new(
             parts.me.id,
@@ -55,6 +57,7 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
         reads: reads.clone(),
         leadership: leadership.clone(),
         failure: failure.clone(),
+        removed: removed.clone(),
         memories: Mutex::new(BTreeMap::new()),
         turn: Arc::new(AsyncMutex::new(())),
         log: log.clone(),
@@ -74,6 +77,7 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
         leadership,
         reads,
         read_rounds: Arc::new(AtomicU64::new(0)),
+        removed,
         failure,
         stopping: watch::Sender::new(false),
         candidacy: watch::Sender::new(Candidacy::Allowed),
@@ -82,7 +86,7 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
         tasks: AsyncMutex::new(JoinSet::new()),
     };
     let mut tasks = inner.tasks.lock().await;
-    tasks.spawn(watcher(&inner, leadership_sender).run());
+    tasks.spawn(watcher(&inner, parts.me.incarnation, leadership_sender).run());
     tasks.spawn(rounds(&inner).run(read_queue));
     tasks.spawn(compaction(&inner, parts.settings, &log).run());
     let candidacy = inner.candidacy.subscribe();
@@ -103,12 +107,17 @@ struct Disk {
 }
 
 impl Disk {
-    async fn open(parts: &RaftParts, failure: FailureCell) -> Result<Self, StartError> {
+    async fn open(
+        parts: &RaftParts,
+        failure: FailureCell,
+        removed: RemovedMembers,
+    ) -> Result<Self, StartError> {
         let storage = |error: std::io::Error| StartError::Storage(error.to_string());
         let log = LogStore::new(Arc::clone(&parts.log)).map_err(storage)?;
         let machine = StateMachine::open(MachineParts {
             snapshots: parts.snapshots.clone(),
             failure,
+            removed,
             appended_bytes: log.appended_bytes(),
             builder: builder_of(parts.me.incarnation),
         })
@@ -120,13 +129,16 @@ impl Disk {
     }
 }
 
-fn watcher(inner: &Inner, leadership: watch::Sender<Leadership>) -> Watcher {
+fn watcher(inner: &Inner, incarnation: u128, leadership: watch::Sender<Leadership>) -> Watcher {
     Watcher {
         core: inner.core.clone(),
         me: inner.me,
         members: inner.members.clone(),
         leadership,
         failure: inner.failure.clone(),
+        removed: inner.removed.clone(),
+        peers: inner.peers.clone(),
+        incarnation,
         stopping: inner.stopping.subscribe(),
     }
 }
@@ -162,10 +174,11 @@ async fn known_membership(
     Ok(known.effective().membership().clone())
 }
 
-async fn build_core(parts: &RaftParts, disk: Disk) -> Result<Core, StartError> {
+async fn build_core(parts: &RaftParts, disk: Disk, members: Members) -> Result<Core, StartError> {
     let config = Arc::new(parts.settings.openraft(parts.cluster_id)?);
     let network = Network {
         peers: parts.peers.clone(),
+        members,
         vote_max: parts.settings.election_timeout.0,
     };
     let built = Core::build(parts.me.id, config, network, disk.log, disk.machine).await;

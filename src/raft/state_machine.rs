@@ -18,6 +18,7 @@ use crate::store::{SnapshotFiles, blocking};
 
 use super::error::{Failure, StartError};
 use super::failure::FailureCell;
+use super::removed::RemovedMembers;
 use super::snapshots::{Handover, Snapshot, SnapshotBuilder, SnapshotFile};
 use super::state_cell::StateCell;
 use super::types::{LogEntry, LogId, Outcomes, RaftMeta, StoredMembership, TypeConfig};
@@ -29,6 +30,8 @@ const ANSWER_EVERY: usize = 64;
 pub(super) struct MachineParts {
     pub(super) snapshots: SnapshotFiles,
     pub(super) failure: FailureCell,
+    /// Who was removed; shared with whoever refuses them.
+    pub(super) removed: RemovedMembers,
     /// Counts bytes appended; set back when a snapshot is begun.
     pub(super) appended_bytes: Arc<AtomicU64>,
     /// Names this node's snapshots.
@@ -52,7 +55,8 @@ impl StateMachine {
             return Ok(Self::empty(parts));
         };
         let unreadable = |error: io::Error| StartError::Storage(error.to_string());
-        let covers = file.covers().map_err(unreadable)?;
+        let (covers, removed) = file.covers().map_err(unreadable)?;
+        parts.removed.replace(removed);
         let registry = blocking(move || file.restore()).await.map_err(unreadable)?;
         Ok(Self {
             cell: Arc::new(StateCell::new(registry)),
@@ -98,6 +102,8 @@ impl StateMachine {
             EntryPayload::Normal(blob) => self.apply_commands(id.index(), &blob.0)?,
             EntryPayload::Blank => self.skip(id.index()),
             EntryPayload::Membership(membership) => {
+                let before = self.membership.membership();
+                self.parts.removed.learn(before, &membership, id.index());
                 self.membership = StoredMembership::new(Some(id), membership);
                 self.skip(id.index())
             }
@@ -163,6 +169,7 @@ impl StateMachine {
         SnapshotBuilder {
             files: self.parts.snapshots.clone(),
             covers: self.covers(),
+            removed: self.parts.removed.all(),
             data: Some(self.cell.registry().snapshot()),
             builder: self.parts.builder,
         }
@@ -221,6 +228,8 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
                 blocking(move || file.restore()).await?
             }
         };
+        let (_covers, removed) = file.covers()?;
+        self.parts.removed.replace(removed);
         self.last = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         self.cell
@@ -234,7 +243,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         let Some(file) = self.newest() else {
             return Ok(None);
         };
-        let meta = file.covers()?;
+        let (meta, _removed) = file.covers()?;
         Ok(Some(openraft::storage::Snapshot {
             meta,
             snapshot: Handover {

@@ -23,6 +23,7 @@ use crate::store::{DirFiles, MemFiles, SledLog, SnapshotFiles};
 use super::error::Failure;
 use super::failure::FailureCell;
 use super::log_store::LogStore;
+use super::removed::RemovedMembers;
 use super::state_machine::{MachineParts, StateMachine};
 use super::types::{Blob, LeaderId, LogEntry, LogId, TypeConfig};
 
@@ -110,6 +111,7 @@ async fn machine(snapshots: SnapshotFiles, log: &LogStore) -> StateMachine {
     let parts = MachineParts {
         snapshots,
         failure: FailureCell::new(),
+        removed: RemovedMembers::default(),
         appended_bytes: log.appended_bytes(),
         builder: 1,
     };

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::http;
 use crate::net::{Listener, SharedNetwork};
 use crate::node::{FirstStart, Node, PeerDesk, Plan};
-use crate::raft::{Member, PeerIdentity, Peers, Raft, RaftParts};
+use crate::raft::{Goal, Member, PeerIdentity, Peers, Raft, RaftParts};
 use crate::store::identity::{IdentityFile, PlannedMember};
 use crate::store::log::{LogBounds, LogStorage};
 use crate::store::{DiskHealth, OpenError, SnapshotFiles, blocking};
@@ -149,7 +149,7 @@ impl Starting {
         let stopping = watch::Sender::new(false);
         let mut tasks = JoinSet::new();
         let app = http::App::new(
-            Arc::clone(&node) as Arc<_>,
+            Arc::clone(&node),
             Arc::clone(&world.clock),
             translate::http_limits(config),
             disk_metrics(&world.disk),
@@ -411,6 +411,7 @@ fn into_member(planned: PlannedMember) -> Member {
         incarnation: planned.incarnation,
         peer_addr: planned.peer_addr,
         http_addr: planned.http_addr,
+        goal: Goal::Stay,
     }
 }
 

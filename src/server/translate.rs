@@ -109,7 +109,7 @@ pub(super) fn open_error(error: &OpenError) -> ExitReason {
             ExitCode::Identity,
             "stop the other process, or set node.data_dir",
         ),
-        OpenError::Regressed { .. } => (ExitCode::Identity, RIGHT_DISK),
+        OpenError::Regressed { .. } | OpenError::Foreign { .. } => (ExitCode::Identity, RIGHT_DISK),
         OpenError::Newer { .. } => (ExitCode::Configuration, "start the newer release"),
         OpenError::Corrupt { .. } => (ExitCode::Storage, KEEP_AND_REJOIN),
         OpenError::Io { .. } if error.exit_code() == ExitCode::Configuration.number() => (
@@ -174,6 +174,12 @@ pub(super) fn failure(failure: &Failure) -> ExitReason {
         Failure::Identity(why) => {
             ExitReason::identity("this node's disk went back in time", why, RIGHT_DISK)
         }
+        Failure::Removed(_) => ExitReason::new(
+            ExitCode::Removed,
+            "this node is no member any more",
+            failure.to_string(),
+            COME_BACK_EMPTY,
+        ),
         Failure::Internal(why) => ExitReason::internal("Raft stopped", why, LOOK_AND_RESTART),
     }
 }
@@ -196,6 +202,7 @@ pub(super) fn join_unsupported() -> ExitReason {
     )
 }
 
+const COME_BACK_EMPTY: &str = "to come back it needs an empty node.data_dir and cluster.join: this directory never takes part again";
 const LOOK_AND_RESTART: &str = "look at the log above, then start again";
 const KEEP_AND_REJOIN: &str =
     "keep the directory for a look, and let this node come back by snapshot under a new name";

@@ -17,6 +17,7 @@ mod mem_files;
 pub mod sled_log;
 pub mod snapshot_files;
 pub mod space;
+mod stopped_dir;
 mod sync_file_range;
 mod sync_gauge;
 
@@ -29,4 +30,5 @@ pub use latched_files::LatchedFiles;
 pub use mem_files::MemFiles;
 pub use sled_log::{PanicSource, SledLog, panic_source};
 pub use snapshot_files::SnapshotFiles;
+pub use stopped_dir::{StoppedDir, holder};
 pub use sync_gauge::{SyncGauge, SyncStep};

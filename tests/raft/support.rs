@@ -93,6 +93,7 @@ impl TestNode {
             incarnation: u128::from(id) * 1_000 + 7,
             peer_addr: "127.0.0.1:0".to_owned(),
             http_addr: format!("127.0.0.1:{}", 9_000 + id),
+            ..Member::default()
         };
         Self {
             id,

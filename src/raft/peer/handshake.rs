@@ -151,6 +151,9 @@ pub enum HandshakeRefusal {
     /// More is remembered of the one who listens than its data directory holds.
     #[error("my data directory has gone back in time")]
     IWentBack,
+    /// The one who connects was a member and was removed, in this entry.
+    #[error("you were removed from the cluster at index {0}")]
+    Removed(u64),
 }
 
 /// Which protocol both speak.

@@ -74,6 +74,9 @@ pub enum Refusal {
     /// Answered, but the answer does not fit a frame.
     #[error("the answer is too long")]
     TooLong,
+    /// The asker was a member and was removed, in this entry.
+    #[error("you were removed from the cluster at index {0}")]
+    Removed(u64),
 }
 
 /// Answers what peers ask on the application's channel.
@@ -207,6 +210,16 @@ impl Peers {
             .await;
     }
 
+    /// Drops the links to who is no member at that address any more; links to strangers stay.
+    pub(super) fn keep_links_to(&self, members: &BTreeMap<u64, Member>) {
+        lock(&self.inner.links).retain(|_, link| {
+            link.is_to_a_stranger()
+                || members
+                    .values()
+                    .any(|member| link.leads_to(&member.peer_addr, Some(expected(member))))
+        });
+    }
+
     /// How long ago `node` was last heard, if ever.
     pub(super) fn heard_ago(&self, node: u64) -> Option<Duration> {
         lock(&self.inner.heard_at).get(&node).map(Instant::elapsed)
@@ -328,6 +341,7 @@ impl Inner {
             HandshakeRefusal::NoCluster => {
                 tracing::debug!(addr, "a peer does not know its cluster yet")
             }
+            HandshakeRefusal::Removed(index) => self.was_removed(index),
             _ if self.is_news(addr, refusal) => {
                 tracing::warn!(addr, %refusal, "a peer refused the connection");
             }
@@ -339,6 +353,13 @@ impl Inner {
             && memory.contradicts(&service.past())
         {
             service.is_said_to_have_gone_back(addr);
+        }
+    }
+
+    /// A peer says that the cluster goes on without this node.
+    fn was_removed(&self, index: u64) {
+        if let Some(service) = self.service.get() {
+            service.is_said_to_be_removed(index);
         }
     }
 

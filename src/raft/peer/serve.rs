@@ -108,6 +108,9 @@ impl Inner {
         let me = self.identity();
         same_cluster(hello.channel, me.cluster_id, hello.me.cluster_id)?;
         let service = self.service.get();
+        if let Some(index) = service.and_then(|service| service.refuse_removed(&hello.me)) {
+            return Err(HandshakeRefusal::Removed(index));
+        }
         if let Some(expected) = hello.expected {
             let service = service.ok_or(HandshakeRefusal::NoCluster)?;
             if me.node_id != Some(expected.node_id) || me.incarnation != expected.incarnation {
@@ -234,6 +237,14 @@ impl Inner {
         admitted: bool,
         question: Question,
     ) -> Result<Answer, Refusal> {
+        // A connection may be older than the removal.
+        if let Some(index) = self
+            .service
+            .get()
+            .and_then(|service| service.refuse_removed(&from))
+        {
+            return Err(Refusal::Removed(index));
+        }
         if let Question::App(Blob(request)) = question {
             let answer = self.handler.handle(from, request).await?;
             return Ok(Answer::App(Blob(answer)));

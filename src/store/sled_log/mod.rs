@@ -7,8 +7,9 @@
 //! Invariant: what was acknowledged is there after a crash, or the log refuses to open.
 //!
 //! `tail` is what readers see, `writer` the thread, `engine` the calls on sled, `value` its bytes,
-//! `open` the checks, `end_mark` how a silently shortened log is noticed.
+//! `open` the checks, `copy` a look at a stopped log, `end_mark` how a silently shortened log is noticed.
 
+mod copy;
 mod end_mark;
 mod engine;
 mod guard;
@@ -40,6 +41,7 @@ use super::space::SpaceLimits;
 use tail::{Place, Tail};
 use writer::{Batch, Op, Queued, Writer};
 
+pub use copy::{Found, LogCopy, end_mark_of, log_bytes, strays};
 pub use end_mark::END_FILE;
 pub use engine::PURGE_SLICE;
 pub use guard::{PanicSource, panic_source};
@@ -128,7 +130,7 @@ impl SledLog {
         identity: IdentityFile,
         disk: DiskHealth,
     ) -> Result<Self, OpenError> {
-        let opened = open::open(root, files.as_ref(), identity.get().durable_mark)?;
+        let opened = open::open(root, files.as_ref(), &identity.get())?;
         let shared = Arc::new(Shared {
             done: AtomicU64::new(0),
             queued_bytes: AtomicUsize::new(0),
@@ -141,7 +143,7 @@ impl SledLog {
             shared: Arc::clone(&shared),
             identity: identity.clone(),
             end_mark: opened.end_mark,
-            synced: opened.engine.last.max(opened.engine.purged).unwrap_or(0),
+            synced: opened.engine.reach().0,
             purging: opened.engine.purged.is_some(),
             engine: Some(opened.engine),
             batch: Batch::default(),

@@ -168,7 +168,11 @@ impl Writer {
         let engine = self.engine()?;
         // A truncation below the purge mark removes what is held, and the log still reaches that mark.
         let reach = kept.max(engine.purged.unwrap_or(0));
-        self.end_mark.lower(reach)?;
+        let crc = match last_kept {
+            Some(_) => engine.crc_at(reach)?,
+            None => None,
+        };
+        self.end_mark.lower(reach, crc)?;
         self.engine()?.truncate_after(last_kept)?;
         self.synced = self.synced.min(reach);
         Ok(())
@@ -178,15 +182,22 @@ impl Writer {
         if self.shared.failure().is_some() {
             return synced(Err(self.shared.failure_error()));
         }
-        let saved = self.identity.update(|identity| identity.vote = Some(vote));
+        let saved = self
+            .identity
+            .update(|identity| identity.vote = Some(vote))
+            .and_then(|()| self.end_mark.note_vote(vote));
+        let noted = saved.is_ok();
         match &saved {
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
             Err(error) => self.shared.fail(&error.to_string()),
             Ok(()) => {}
         }
-        self.guarded(|_| {
+        self.guarded(|writer| {
             synced(saved);
-            Ok(())
+            match noted {
+                true => writer.engine()?.note_vote(vote),
+                false => Ok(()),
+            }
         });
     }
 
@@ -196,9 +207,9 @@ impl Writer {
         let engine = self.engine()?;
         if dirty {
             engine.sync()?;
-            let reach = engine.last.max(engine.purged).unwrap_or(0);
+            let (reach, crc) = engine.reach();
             self.synced = reach;
-            self.end_mark.raise(reach)?;
+            self.end_mark.raise(reach, crc)?;
         } else {
             engine.unpack()?;
         }

@@ -8,6 +8,7 @@
 //! behind ends in `.tmp` and is removed at the next start.
 
 mod format;
+mod look;
 mod read;
 mod write;
 
@@ -23,6 +24,7 @@ use format::Unreadable;
 use write::Draft;
 
 pub use format::{NotASnapshotName, SnapshotMeta, SnapshotName};
+pub use look::SnapshotFound;
 pub use read::{SnapshotReader, SnapshotSource};
 pub use write::{SnapshotReceiver, SnapshotWriter};
 
