@@ -1,7 +1,7 @@
 /* A disk that fails, stalls or fills up on command, for one process: LD_PRELOAD.
  *
  * Owns what happens to calls on files below FAULT_PREFIX. FAULT_CONTROL names a file that is read anew
- * whenever it has changed; each of its lines is one rule:
+ * whenever it was replaced; each of its lines is one rule:
  *
  *     OPERATION NAME ACTION [COUNT]
  *
@@ -13,7 +13,7 @@
  *
  * The binary takes sync_file_range's and fsync's place itself, but asks the C library for fdatasync and the
  * next fsync, so these two are what is stood in for. What is not below the prefix is not touched.
- * FAULT_LOG, if set, gets one line for each call that was interfered with.
+ * FAULT_LOG, if set, gets a line for each call that was interfered with: monotonic seconds, operation, path, what.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -46,6 +46,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct rule rules[RULES_MAX];
 static int count;
 static struct timespec read_at;
+static ino_t read_from;
 static long generation;
 
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -80,10 +81,12 @@ static void refresh(void) {
         count = 0;
         return;
     }
-    if (now.st_mtim.tv_sec == read_at.tv_sec && now.st_mtim.tv_nsec == read_at.tv_nsec) return;
+    if (now.st_ino == read_from && now.st_mtim.tv_sec == read_at.tv_sec && now.st_mtim.tv_nsec == read_at.tv_nsec)
+        return;
     FILE *file = fopen(path, "re");
     if (!file) return;
     read_at = now.st_mtim;
+    read_from = now.st_ino;
     generation++;
     count = 0;
     char line[256];
@@ -97,7 +100,9 @@ static void note(const char *operation, const char *path, const char *what) {
     if (!log) return;
     FILE *file = fopen(log, "ae");
     if (!file) return;
-    fprintf(file, "%d %s %s %s\n", getpid(), operation, path, what);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    fprintf(file, "%ld.%06ld %s %s %s\n", (long)now.tv_sec, now.tv_nsec / 1000, operation, path, what);
     fclose(file);
 }
 
