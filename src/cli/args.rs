@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use super::doctor::DoctorArguments;
 use super::log_dump::LogCommand;
 use super::members::{LeaderCommand, MembersCommand};
+use super::replace_disk::ReplaceDiskArguments;
 use crate::server::config::{BaseUrl, Sources};
 
 /// A service registry that serves Netflix Eureka's REST API and keeps its state in a Raft log.
@@ -49,9 +50,18 @@ pub(super) enum Command {
     Log(LogCommand),
     /// Whether a stopped node would start, and what to do if not.
     Doctor(DoctorArguments),
+    /// Recover a node that does not run.
+    #[command(subcommand)]
+    Recover(RecoverCommand),
     /// Put load on servers and report the figures.
     #[command(subcommand)]
     Bench(BenchCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RecoverCommand {
+    /// After exit 74 or 77: keep the old directory beside, and let an empty one join in its place.
+    ReplaceDisk(ReplaceDiskArguments),
 }
 
 /// Whom to ask, and how to print the answer.
@@ -71,7 +81,7 @@ pub(super) struct Asking {
 }
 
 /// Where a configuration comes from.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Configured {
     /// The TOML file; raft-config/reference.toml lists every key.
     #[arg(long, value_name = "FILE")]

@@ -14,6 +14,7 @@ mod log_dump;
 mod members;
 mod output;
 mod panics;
+mod replace_disk;
 mod serve;
 mod servers;
 mod status;
@@ -24,7 +25,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::server::exit::{ExitCode, ExitReason};
-use args::{Arguments, Command};
+use args::{Arguments, Command, RecoverCommand};
 
 /// Runs the command in `arguments` (the program's name first) and returns its exit code.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
@@ -46,6 +47,7 @@ fn dispatch(command: Command) -> ExitReason {
         Command::Members(command) => members::run(command),
         Command::Log(command) => log_dump::run(command),
         Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Recover(RecoverCommand::ReplaceDisk(arguments)) => replace_disk::run(&arguments),
         Command::Bench(command) => bench::run(command),
         Command::Leader(command) => members::run_leader(command),
     };

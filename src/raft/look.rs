@@ -119,7 +119,7 @@ pub fn look_at_purge(note: &[u8]) -> Result<LogPosition, CodecError> {
 /// # Errors
 /// [`CodecError`].
 pub fn look_at_snapshot(meta: &SnapshotMeta) -> Result<CoveredView, CodecError> {
-    let covers = parse_snapshot_note(&meta.note)?;
+    let (covers, _removed) = parse_snapshot_note(&meta.note)?;
     Ok(CoveredView {
         last: covers.last_log_id.map(|last| Position::from(last).into()),
         membership: covers.last_membership.membership().into(),

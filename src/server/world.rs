@@ -55,6 +55,6 @@ impl World {
 }
 
 /// From the operating system: it names a directory or a cluster and decides nothing else.
-fn random_id() -> u128 {
+pub fn random_id() -> u128 {
     rand::random()
 }

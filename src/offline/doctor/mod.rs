@@ -109,7 +109,7 @@ impl Finding {
     fn refused(id: &'static str, error: &OpenError) -> Self {
         let (cause, next) = match error {
             OpenError::InUse { .. } => (Cause::Identity, "stop the process that serves it"),
-            OpenError::Regressed { .. } => (Cause::Identity, REPLACE),
+            OpenError::Regressed { .. } | OpenError::Foreign { .. } => (Cause::Identity, REPLACE),
             OpenError::Newer { .. } => (Cause::Configuration, "run the newer release"),
             OpenError::Corrupt { .. } => (Cause::Storage, REPLACE),
             OpenError::Io { .. } => (Cause::Storage, "check the disk, its mount and its owner"),
