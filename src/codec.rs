@@ -90,6 +90,8 @@ impl Format {
     pub const IDENTITY: Self = Self::new(3, 2, "identity");
     /// The note beside the log that says where it ends.
     pub const LOG_END: Self = Self::new(12, 1, "log end");
+    /// `store::Origin`.
+    pub const ORIGIN: Self = Self::new(16, 1, "origin");
 }
 
 /// Every format ever written, oldest first. Append only: a line is never changed or removed, because
@@ -108,6 +110,7 @@ pub const FORMATS: &[Format] = &[
     Format::RAFT_NOTE,
     Format::IDENTITY,
     Format::LOG_END,
+    Format::ORIGIN,
 ];
 
 /// A type that is stored or sent, and the format it is written in.

@@ -25,7 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "registry", "clock", "net", "node", "offline", "server", "bench", "store",
+            "registry", "clock", "net", "node", "offline", "server", "bench", "store", "raft",
         ],
     ),
     (

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use crate::net::{Network, TcpNetwork};
+use crate::net::{Connection, Network, TcpNetwork};
 use crate::server::config::BaseUrl;
 
 /// From the start of a question to the end of its answer.
@@ -92,6 +92,23 @@ pub(super) async fn ask<T: DeserializeOwned>(server: &BaseUrl, path: &str) -> Re
         .map_err(|error| AskError::Strange(format!("{path} answered something else: {error}")))
 }
 
+/// The two halves of a connection: who asks, and who must be polled for it.
+type Halves = (
+    http1::SendRequest<Whole>,
+    http1::Connection<TokioIo<Connection>, Whole>,
+);
+
+/// A fresh connection to `server`; the error says why there is none.
+pub(super) async fn open(server: &BaseUrl) -> Result<Halves, String> {
+    let connection = TcpNetwork
+        .connect(server.authority().as_str())
+        .await
+        .map_err(|error| error.to_string())?;
+    http1::handshake(TokioIo::new(connection))
+        .await
+        .map_err(|error| error.to_string())
+}
+
 /// POSTs `body` to `path` of `server` and reads the report.
 ///
 /// # Errors
@@ -141,13 +158,7 @@ async fn exchange(
     server: &BaseUrl,
     (method, path, body): (Method, &str, Bytes),
 ) -> Result<(StatusCode, Vec<u8>), Lack> {
-    let connection = TcpNetwork
-        .connect(server.authority().as_str())
-        .await
-        .map_err(|error| Lack::NoConnection(error.to_string()))?;
-    let (mut sender, driver) = http1::handshake(TokioIo::new(connection))
-        .await
-        .map_err(|error| Lack::NoConnection(error.to_string()))?;
+    let (mut sender, driver) = open(server).await.map_err(Lack::NoConnection)?;
     let request = hyper::Request::builder()
         .method(method)
         .uri(path)
@@ -184,7 +195,12 @@ async fn collect(mut body: Incoming) -> Result<Vec<u8>, Lack> {
 }
 
 /// The body of a request, in one piece; taken when it was sent.
-struct Whole(Option<Bytes>);
+pub(super) struct Whole(Option<Bytes>);
+
+impl Whole {
+    /// The body of a GET.
+    pub(super) const NOTHING: Self = Self(None);
+}
 
 impl Body for Whole {
     type Data = Bytes;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use crate::raft::Backup;
 use crate::registry::{
     AppName, Command, InstanceId, InstanceStatus, Origin, Outcome, Protection, Record, View,
 };
@@ -93,6 +94,17 @@ pub enum WriteError {
     Stopping,
 }
 
+/// Why there is no backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BackupRefusal {
+    /// What it has to hold could not be established.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Another one is being taken from this node.
+    #[error("a backup is being taken from this node already")]
+    Running,
+}
+
 /// A heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Renewal {
@@ -121,6 +133,9 @@ pub trait Registrar: Send + Sync + 'static {
 
     /// Returns when the catalogue applied here has moved beyond `catalogue_index`, or after `deadline`.
     fn wait_beyond(&self, catalogue_index: u64, deadline: Duration) -> BoxFuture<'_, ()>;
+
+    /// Begins a backup that holds every write acknowledged before this call.
+    fn backup(&self) -> BoxFuture<'_, Result<Backup, BackupRefusal>>;
 
     /// Returns when this node has applied `index`.
     fn reach(&self, index: u64) -> BoxFuture<'_, Result<(), ReadError>>;

@@ -6,6 +6,7 @@
 mod admission;
 mod alarms;
 mod api;
+mod backup;
 mod batcher;
 mod council;
 mod first_start;
@@ -33,12 +34,13 @@ use crate::raft::{MemberView, Raft, RaftStatus, Role};
 use crate::registry::{Command, InstanceStatus, Origin, Outcome, Protection, Record, Settings};
 use crate::store::identity::PlannedMember;
 
+pub use crate::raft::Backup;
 pub use admission::WaitingLimits;
 pub use alarms::{Alarm, AlarmBoard, AlarmKind};
 pub use api::{
-    ClusterPart, Consistency, DeltaPart, LogPart, MemberStatus, NodePart, NodeStatus, Read,
-    ReadError, ReadOptions, Readiness, Registrar, RegistryPart, Renewal, StatePart, WriteError,
-    Written,
+    BackupRefusal, ClusterPart, Consistency, DeltaPart, LogPart, MemberStatus, NodePart,
+    NodeStatus, Read, ReadError, ReadOptions, Readiness, Registrar, RegistryPart, Renewal,
+    StatePart, WriteError, Written,
 };
 pub use batcher::WriteLimits;
 pub use first_start::{FirstStart, FirstStartError, InitialMember};
@@ -414,6 +416,10 @@ impl Registrar for Node {
             // Both ways of ending are the caller's to look at: it reads the view again.
             let _ = tokio::time::timeout(deadline, moved).await;
         })
+    }
+
+    fn backup(&self) -> BoxFuture<'_, Result<Backup, BackupRefusal>> {
+        Box::pin(self.begin_backup())
     }
 
     fn reach(&self, index: u64) -> BoxFuture<'_, Result<(), ReadError>> {

@@ -26,9 +26,10 @@ pub enum StartError {
 impl From<OpenError> for StartError {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::InUse { .. } | OpenError::Regressed { .. } | OpenError::Foreign { .. } => {
-                Self::Identity(error.to_string())
-            }
+            OpenError::InUse { .. }
+            | OpenError::Interrupted { .. }
+            | OpenError::Regressed { .. }
+            | OpenError::Foreign { .. } => Self::Identity(error.to_string()),
             _ => Self::Storage(error.to_string()),
         }
     }

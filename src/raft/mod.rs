@@ -7,6 +7,7 @@
 //! (followers) → `state_machine` (applied, published) → back. A read goes [`Raft::read_index`] →
 //! `read_index` (one round for all that wait) → the leader → [`Raft::applied`].
 
+mod backup;
 mod change;
 mod compaction;
 mod error;
@@ -15,6 +16,7 @@ mod gate;
 mod log_store;
 mod look;
 mod network;
+pub mod offline;
 mod peer;
 mod read_index;
 mod records;
@@ -42,7 +44,7 @@ use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, InitializeError as CoreInitializeError, RaftError};
 use openraft::impls::OneshotResponder;
 use openraft::vote::RaftLeaderId;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -59,6 +61,7 @@ use service::Core;
 use types::{Blob, LeaderId};
 use watcher::Members;
 
+pub use backup::{BACKUPS_MAX, Backup, BackupError};
 pub use change::{ChangeError, FIRST_LATER_ID, MemberChange};
 pub use error::{
     CallError, Failure, InitializeError, ProposeError, ReadIndexError, StartError, TransferError,
@@ -115,6 +118,7 @@ pub struct Raft {
 struct Inner {
     core: Core,
     me: u64,
+    cluster_id: u128,
     peers: Peers,
     cell: Arc<StateCell>,
     members: Members,
@@ -123,6 +127,8 @@ struct Inner {
     read_rounds: Arc<AtomicU64>,
     removed: RemovedMembers,
     failure: FailureCell,
+    /// A place for each backup that is being taken.
+    backups: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
     /// Aborted when the last handle is dropped; awaited by `shutdown`.
     tasks: tokio::sync::Mutex<JoinSet<()>>,

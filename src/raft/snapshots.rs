@@ -135,7 +135,8 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
     }
 }
 
-fn write(
+/// Writes `data` as the snapshot `name`; it is the newest of `files` when this returns. Blocks.
+pub(super) fn write(
     files: &SnapshotFiles,
     name: SnapshotName,
     note: &[u8],

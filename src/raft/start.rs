@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex};
 
 use openraft::StorageHelper;
 use openraft::errors::Fatal;
-use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Duration;
 
+use super::backup::BACKUPS_MAX;
 use super::compaction::Compaction;
 use super::error::StartError;
 use super::failure::FailureCell;
@@ -71,6 +72,7 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
     let inner = Inner {
         core,
         me: parts.me.id,
+        cluster_id: parts.cluster_id,
         peers: parts.peers.clone(),
         cell,
         members,
@@ -79,6 +81,7 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
         read_rounds: Arc::new(AtomicU64::new(0)),
         removed,
         failure,
+        backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
         stopping: watch::Sender::new(false),
         tasks: AsyncMutex::new(JoinSet::new()),
     };
@@ -201,7 +204,7 @@ async fn meet_the_others(service: Arc<RaftService>, peers: Peers, members: Membe
 }
 
 /// Which snapshots are this node's own.
-fn builder_of(incarnation: u128) -> u64 {
+pub(super) fn builder_of(incarnation: u128) -> u64 {
     let bytes = incarnation.to_le_bytes();
     u64::from_le_bytes([
         bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7],

@@ -13,7 +13,7 @@ use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend};
 
 use crate::codec;
-use crate::registry::{Entry, Outcome};
+use crate::registry::{Entry, Outcome, SnapshotData};
 use crate::store::{SnapshotFiles, blocking};
 
 use super::error::{Failure, StartError};
@@ -36,6 +36,12 @@ pub(super) struct MachineParts {
     pub(super) appended_bytes: Arc<AtomicU64>,
     /// Names this node's snapshots.
     pub(super) builder: u64,
+}
+
+/// A state that can be written out while the registry moves on.
+pub(super) struct Picture {
+    pub(super) covers: RaftMeta,
+    pub(super) data: SnapshotData,
 }
 
 /// The state machine of one node.
@@ -146,6 +152,14 @@ impl StateMachine {
         }
         for (responder, outcomes) in answers.drain(..) {
             responder.send(Outcomes(outcomes));
+        }
+    }
+
+    /// The state and what it covers, of one moment between two entries.
+    pub(super) fn picture(&self) -> Picture {
+        Picture {
+            covers: self.covers(),
+            data: self.cell.registry().snapshot(),
         }
     }
 

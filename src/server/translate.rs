@@ -109,6 +109,10 @@ pub(super) fn open_error(error: &OpenError) -> ExitReason {
             ExitCode::Identity,
             "stop the other process, or set node.data_dir",
         ),
+        OpenError::Interrupted { .. } => (
+            ExitCode::Identity,
+            "run that command again: it goes on where it was",
+        ),
         OpenError::Regressed { .. } | OpenError::Foreign { .. } => (ExitCode::Identity, RIGHT_DISK),
         OpenError::Newer { .. } => (ExitCode::Configuration, "start the newer release"),
         OpenError::Corrupt { .. } => (ExitCode::Storage, KEEP_AND_REJOIN),

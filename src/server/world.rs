@@ -54,7 +54,7 @@ impl World {
     }
 }
 
-/// From the operating system: it names a directory or a cluster and decides nothing else.
+/// 128 random bits. From the operating system: it names a directory or a cluster and decides nothing else.
 pub fn random_id() -> u128 {
     rand::random()
 }

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::OpenError;
 use super::files::SharedFiles;
+use super::rebuild::REBUILD_DIR;
 use crate::codec::{self, CodecError, Format, Stored};
 
 pub use look::{SlotDamage, SlotView, look, newest};
@@ -155,11 +156,15 @@ impl IdentityFile {
     ///
     /// # Errors
     /// [`OpenError::Corrupt`] if slots exist but none is valid, or if there is none although a log or
-    /// snapshots exist; [`OpenError::Newer`]; [`OpenError::Io`].
+    /// snapshots exist; [`OpenError::Interrupted`]; [`OpenError::Newer`]; [`OpenError::Io`].
     pub fn open(files: SharedFiles) -> Result<Option<Self>, OpenError> {
         let names = files
             .list("")
             .map_err(OpenError::io("list the data directory"))?;
+        if names.iter().any(|name| name == REBUILD_DIR) {
+            let dir = REBUILD_DIR.to_owned();
+            return Err(OpenError::Interrupted { dir });
+        }
         let mut slots = Vec::new();
         for name in SLOTS {
             if names.iter().any(|found| found == name) {

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use eureka_raft::clock::{Clock, ManualClock};
 use eureka_raft::node::{
-    AdminRefusal, Change, ClusterPart, DeltaPart, Lineup, LogPart, MemberStatus, Mode, NodePart,
-    NodeStatus, Operator, Order, Read, ReadError, ReadOptions, Readiness, Registrar, RegistryPart,
-    Renewal, Report, StatePart, WriteError, Written,
+    AdminRefusal, Backup, BackupRefusal, Change, ClusterPart, DeltaPart, Lineup, LogPart,
+    MemberStatus, Mode, NodePart, NodeStatus, Operator, Order, Read, ReadError, ReadOptions,
+    Readiness, Registrar, RegistryPart, Renewal, Report, StatePart, WriteError, Written,
 };
 use eureka_raft::registry::{Command, Entry, LogTime, Record, Registry, View};
 use futures_util::future::BoxFuture;
@@ -124,6 +124,10 @@ impl Registrar for FakeNode {
             let moved = views.wait_for(|view| view.catalogue_index() > catalogue_index);
             let _ = tokio::time::timeout(deadline, moved).await;
         })
+    }
+
+    fn backup(&self) -> BoxFuture<'_, Result<Backup, BackupRefusal>> {
+        Box::pin(async { Err(BackupRefusal::Running) })
     }
 
     fn reach(&self, index: u64) -> BoxFuture<'_, Result<(), ReadError>> {

@@ -109,6 +109,7 @@ impl Finding {
     fn refused(id: &'static str, error: &OpenError) -> Self {
         let (cause, next) = match error {
             OpenError::InUse { .. } => (Cause::Identity, "stop the process that serves it"),
+            OpenError::Interrupted { .. } => (Cause::Identity, "run the interrupted command again"),
             OpenError::Regressed { .. } | OpenError::Foreign { .. } => (Cause::Identity, REPLACE),
             OpenError::Newer { .. } => (Cause::Configuration, "run the newer release"),
             OpenError::Corrupt { .. } => (Cause::Storage, REPLACE),

@@ -7,8 +7,10 @@
 //! Invariant: under a name ending in `.snap` there is never an unfinished file; what a crash leaves
 //! behind ends in `.tmp` and is removed at the next start.
 
+mod encode;
 mod format;
 mod look;
+mod loose;
 mod read;
 mod write;
 
@@ -23,8 +25,10 @@ use crate::codec::CONTROL_MAX;
 use format::Unreadable;
 use write::Draft;
 
+pub use encode::SnapshotEncoder;
 pub use format::{NotASnapshotName, SnapshotMeta, SnapshotName};
 pub use look::SnapshotFound;
+pub use loose::LooseSnapshot;
 pub use read::{SnapshotReader, SnapshotSource};
 pub use write::{SnapshotReceiver, SnapshotWriter};
 
@@ -73,7 +77,7 @@ impl SnapshotFiles {
             let file = files
                 .open(&name.file())
                 .map_err(OpenError::io(format!("open {}", name.file())))?;
-            match format::verify(file, name) {
+            match format::verify(file, Some(name)) {
                 Ok(meta) => held.whole.push(meta),
                 Err(unreadable) => match refusal(&name.file(), unreadable) {
                     OpenError::Corrupt { place, reason, .. } => {
