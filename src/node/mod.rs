@@ -11,6 +11,8 @@ mod batcher;
 mod council;
 mod first_start;
 mod flight;
+mod invitations;
+mod joining;
 mod leader_time;
 mod lease_clock;
 mod lineup;
@@ -20,7 +22,9 @@ pub mod operator;
 mod orders;
 mod peer_desk;
 mod reads;
+mod steward;
 mod sweep;
+mod welcome;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -30,7 +34,7 @@ use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
 use crate::clock::SharedClock;
-use crate::raft::{MemberView, Raft, RaftStatus, Role};
+use crate::raft::{Goal, MemberView, Raft, RaftStatus, Receiving, Role};
 use crate::registry::{Command, InstanceStatus, Origin, Outcome, Protection, Record, Settings};
 use crate::store::identity::PlannedMember;
 
@@ -40,11 +44,13 @@ pub use alarms::{Alarm, AlarmBoard, AlarmKind};
 pub use api::{
     BackupRefusal, ClusterPart, Consistency, DeltaPart, LogPart, MemberStatus, NodePart,
     NodeStatus, Read, ReadError, ReadOptions, Readiness, Registrar, RegistryPart, Renewal,
-    StatePart, WriteError, Written,
+    SnapshotReceiving, StatePart, WriteError, Written,
 };
 pub use batcher::WriteLimits;
-pub use first_start::{FirstStart, FirstStartError, InitialMember};
-pub use messages::{Answer, ForwardAnswer, Plan, PlanAnswer, Probe, ProbeAnswer, Request};
+pub use first_start::{FirstStart, FirstStartError, InitialMember, WayIn};
+pub use messages::{
+    Answer, ForwardAnswer, JoinAnswer, JoinRequest, Plan, PlanAnswer, Probe, ProbeAnswer, Request,
+};
 pub use operator::{AdminRefusal, Change, Lineup, Mode, Operator, Order, Report, Seat};
 pub use peer_desk::PeerDesk;
 
@@ -53,6 +59,7 @@ use council::Council;
 use leader_time::LeaderTime;
 use membership::Members;
 use reads::Reads;
+use steward::Steward;
 use sweep::Sweep;
 
 /// How a node behaves; from its configuration.
@@ -85,7 +92,7 @@ struct Running {
     queue: WriteQueue,
     reads: Arc<Reads>,
     members: Arc<Members>,
-    council: Council,
+    council: Arc<Council>,
 }
 
 impl Node {
@@ -120,7 +127,12 @@ impl Node {
         let reads = Arc::new(Reads::new(raft.clone(), self.options.reads_default, clock));
         let catching_up = Arc::clone(&reads);
         tasks.spawn(async move { catching_up.catch_up().await });
-        let council = Council::new(raft.clone());
+        let cluster_id = self.first_start.identity().cluster_id.unwrap_or_default();
+        let council = Arc::new(Council::new(raft.clone(), cluster_id, Arc::clone(&members)));
+        let steward = Steward {
+            council: Arc::clone(&council),
+        };
+        tasks.spawn(steward.run());
         let fresh = self
             .running
             .set(Running {
@@ -281,6 +293,10 @@ impl Node {
                 applied: raft.applied,
                 snapshot: raft.snapshot,
                 purged: raft.purged,
+                snapshot_receiving: raft
+                    .receiving
+                    .map(|Receiving { bytes, size }| SnapshotReceiving { bytes, size }),
+                snapshots_refused: raft.snapshots_refused,
             },
             state: StatePart {
                 index: view.index(),
@@ -321,26 +337,24 @@ impl Node {
             return vec!["stopping".to_owned()];
         }
         let Some(running) = self.running.get() else {
-            let missing = self.first_start.missing();
-            return vec![match missing.is_empty() {
-                true => "starting".to_owned(),
-                false => format!(
-                    "waiting for {} to answer for the first time",
-                    missing.join(", ")
-                ),
-            }];
+            return vec![self.first_start.waits_for()];
         };
         let status = running.raft.status();
         let mut reasons = Vec::new();
         if !self.is_led(&status) {
             reasons.push("no leader that reaches a quorum is known".to_owned());
         }
-        if !status
+        match status
             .members
             .iter()
-            .any(|view| view.member.id == running.raft.me() && view.voter)
+            .find(|view| view.member.id == running.raft.me())
         {
-            reasons.push("not a voter yet".to_owned());
+            None => reasons.push("not a member yet".to_owned()),
+            Some(own) if !own.voter && own.member.goal != Goal::Stay => {
+                reasons.push("not a voter yet".to_owned());
+            }
+            // A learner that stays one serves reads and forwards writes.
+            Some(_) => {}
         }
         if !running.reads.is_caught_up() {
             reasons.push("what was committed before the start is not all applied yet".to_owned());

@@ -61,6 +61,10 @@ impl PeerDesk {
                 let result = node.operate_here(order).await;
                 Ok(Answer::Admin(Box::new(result)))
             }
+            Request::Join(request) => {
+                let node = self.node().ok_or(Refusal::NotReady)?;
+                Ok(Answer::Join(node.admit(request).await))
+            }
             Request::Status => self
                 .node()
                 .map(|node| Answer::Status(Box::new(node.own_status())))

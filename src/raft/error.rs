@@ -85,6 +85,20 @@ pub enum CallError {
     Unknown,
 }
 
+/// Why nobody was met at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MeetError {
+    /// Nobody answers, or nobody that speaks our protocol.
+    #[error("nobody answers there")]
+    Nobody,
+    /// A node of another cluster.
+    #[error("it belongs to cluster {0:032x}")]
+    ForeignCluster(u128),
+    /// It wants nothing to do with this node.
+    #[error("it refuses to talk")]
+    Refused,
+}
+
 /// Why leadership was not handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TransferError {

@@ -13,6 +13,7 @@ mod compaction;
 mod error;
 mod failure;
 mod gate;
+mod inbound;
 mod log_store;
 mod look;
 mod network;
@@ -26,6 +27,7 @@ mod settings;
 mod snapshots;
 mod start;
 mod state_cell;
+mod state_hashes;
 mod state_machine;
 mod status;
 #[cfg(test)]
@@ -54,6 +56,7 @@ use crate::store::SnapshotFiles;
 use crate::store::log::LogStorage;
 
 use failure::FailureCell;
+use inbound::Inbound;
 use peer::{Answer, Question};
 use read_index::ReadQueue;
 use removed::RemovedMembers;
@@ -64,7 +67,8 @@ use watcher::Members;
 pub use backup::{BACKUPS_MAX, Backup, BackupError};
 pub use change::{ChangeError, FIRST_LATER_ID, MemberChange};
 pub use error::{
-    CallError, Failure, InitializeError, ProposeError, ReadIndexError, StartError, TransferError,
+    CallError, Failure, InitializeError, MeetError, ProposeError, ReadIndexError, StartError,
+    TransferError,
 };
 pub use look::{
     CoveredView, EntryContent, EntryView, LogPosition, MembershipView, look_at_purge,
@@ -73,7 +77,7 @@ pub use look::{
 pub use peer::{HandshakeRefusal, PeerHandler, PeerIdentity, Peers, Refusal};
 pub use settings::RaftSettings;
 pub use state_cell::StateCell;
-pub use status::{Leadership, MemberView, RaftStatus, Role};
+pub use status::{Leadership, MemberView, RaftStatus, Receiving, Role};
 pub use types::{Goal, Member};
 
 /// Reads that may wait for an index at once.
@@ -121,6 +125,7 @@ struct Inner {
     cluster_id: u128,
     peers: Peers,
     cell: Arc<StateCell>,
+    inbound: Arc<Inbound>,
     members: Members,
     leadership: watch::Receiver<Leadership>,
     reads: ReadQueue,
@@ -256,6 +261,8 @@ impl Raft {
             .max(*self.inner.cell.applied_index().borrow());
         status.committed = status.committed.max(status.applied);
         status.last = status.last.max(status.applied);
+        status.receiving = self.inner.inbound.progress();
+        status.snapshots_refused = self.inner.inbound.refused();
         status
     }
 
@@ -279,6 +286,28 @@ impl Raft {
             Answer::App(Blob(bytes)) => Ok(bytes),
             _ => Err(CallError::Unknown),
         }
+    }
+
+    /// Asks whoever listens at `addr`, on the application's channel.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn call_addr(
+        &self,
+        addr: &str,
+        request: Bytes,
+        deadline: Duration,
+    ) -> Result<Bytes, CallError> {
+        let answered = self.inner.peers.call_addr(addr, request, deadline).await;
+        answered.map(|(_from, answer)| answer)
+    }
+
+    /// Who listens at `addr`, by its handshake.
+    ///
+    /// # Errors
+    /// [`MeetError`].
+    pub async fn meet(&self, addr: &str) -> Result<PeerIdentity, MeetError> {
+        self.inner.peers.meet(addr).await
     }
 
     /// Hands leadership to `to`, or to the voter that holds most; returns the new leader.

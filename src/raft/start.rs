@@ -18,6 +18,7 @@ use super::compaction::Compaction;
 use super::error::StartError;
 use super::failure::FailureCell;
 use super::gate::StartGate;
+use super::inbound::Inbound;
 use super::log_store::LogStore;
 use super::network::Network;
 use super::peer::Peers;
@@ -46,6 +47,7 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
     let core = build_core(&parts, disk, members.clone()).await?;
     let (leadership_sender, leadership) = watch::channel(Leadership::default());
     let (reads, read_queue) = ReadQueue::new();
+    let inbound = Arc::new(Inbound::new(parts.snapshots.clone()));
     let service = RaftService {
         gate: StartGate::new(
             parts.me.id,
@@ -54,13 +56,12 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
         ),
         core: core.clone(),
         me: parts.me.id,
-        snapshots: parts.snapshots.clone(),
+        inbound: Arc::clone(&inbound),
         reads: reads.clone(),
         leadership: leadership.clone(),
         failure: failure.clone(),
         removed: removed.clone(),
         memories: Mutex::new(BTreeMap::new()),
-        turn: Arc::new(AsyncMutex::new(())),
         log: log.clone(),
     };
     let service = Arc::new(service);
@@ -75,6 +76,7 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
         cluster_id: parts.cluster_id,
         peers: parts.peers.clone(),
         cell,
+        inbound,
         members,
         leadership,
         reads,

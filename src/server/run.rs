@@ -19,7 +19,7 @@ use crate::store::identity::{IdentityFile, PlannedMember};
 use crate::store::log::{LogBounds, LogStorage};
 use crate::store::{OpenError, SnapshotFiles, blocking};
 
-use super::config::{Cluster, Config};
+use super::config::Config;
 use super::exit::ExitReason;
 use super::translate;
 use super::world::World;
@@ -55,9 +55,6 @@ impl Server {
         stop: impl Future<Output = ()>,
     ) -> Result<(), ExitReason> {
         tokio::pin!(stop);
-        if let Cluster::Join(_) = config.cluster {
-            return Err(translate::join_unsupported());
-        }
         let (starting, mut listeners) = Starting::prepare(&config, world).await?;
         let peers = starting.peers.clone();
         let started = tokio::select! {
@@ -125,7 +122,8 @@ impl Starting {
             http_listener.as_ref(),
             peer_listener.as_ref(),
         );
-        let first_start = FirstStart::new(me, translate::initial_members(config), identity.clone());
+        let first_start =
+            FirstStart::new(me, translate::way_in(config, &identity), identity.clone());
         let desk = PeerDesk::new(Arc::clone(&first_start));
         let handler = Arc::clone(&desk);
         let peers = Peers::start(
@@ -167,7 +165,7 @@ impl Starting {
         let cluster_id = (self.world.fresh_id)();
         let plan = self
             .first_start
-            .agree(&self.peers, cluster_id)
+            .come_in(&self.peers, cluster_id)
             .await
             .map_err(translate::first_start_error)?;
         self.peers.set_identity(peer_identity(&self.identity));

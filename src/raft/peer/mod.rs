@@ -14,6 +14,8 @@ mod log_channel;
 mod message;
 mod serve;
 mod snapshot_channel;
+#[cfg(test)]
+mod snapshot_stream_tests;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,7 +31,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::net::{Connection, Listener, SharedNetwork};
 
-use super::error::CallError;
+use super::error::{CallError, MeetError};
 use super::service::RaftService;
 use super::types::{Blob, Member};
 use handshake::{Channel, ConnectError, Expected, HANDSHAKE_MAX, Hello, Welcome, say_hello};
@@ -71,6 +73,9 @@ pub enum Refusal {
     /// The cluster of one of the two is not known yet, and this needs it.
     #[error("not before the cluster is known")]
     NoCluster,
+    /// There is no room for it on the disk.
+    #[error("no room on the disk")]
+    NoRoom,
     /// Answered, but the answer does not fit a frame.
     #[error("the answer is too long")]
     TooLong,
@@ -110,6 +115,8 @@ pub(super) struct Inner {
     tasks: TaskTracker,
 }
 
+/// Links kept; when there are more, those to strangers go, whom nobody may ever ask again.
+const LINKS_MAX: usize = 256;
 /// Refusals remembered for the log.
 const LOGGED_MAX: usize = 64;
 
@@ -166,6 +173,22 @@ impl Peers {
             (from, Answer::App(Blob(bytes))) => Ok((from, bytes)),
             _ => Err(CallError::Unknown),
         }
+    }
+
+    /// Who listens at `addr` (`host:port`), by a handshake of its own.
+    ///
+    /// # Errors
+    /// [`MeetError`].
+    pub async fn meet(&self, addr: &str) -> Result<PeerIdentity, MeetError> {
+        let met = self.inner.connect(addr, Channel::Control, None).await;
+        met.map(|(_connection, welcome)| welcome.me)
+            .map_err(|error| match error {
+                ConnectError::Refused(HandshakeRefusal::ForeignCluster(cluster)) => {
+                    MeetError::ForeignCluster(cluster)
+                }
+                ConnectError::Refused(_) => MeetError::Refused,
+                _ => MeetError::Nobody,
+            })
     }
 
     /// Connections opened so far, tried ones included.
@@ -267,6 +290,9 @@ impl Inner {
         let mut links = lock(&self.links);
         if let Some(link) = links.get(&key).filter(|link| link.leads_to(addr, expected)) {
             return Arc::clone(link);
+        }
+        if links.len() >= LINKS_MAX {
+            links.retain(|_, link| !link.is_to_a_stranger());
         }
         let link = Link::new(self, addr, expected);
         links.insert(key, Arc::clone(&link));

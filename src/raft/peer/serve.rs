@@ -89,7 +89,9 @@ async fn serve_channel(peers: &Arc<Inner>, hello: Hello, connection: Connection)
     match (hello.channel, peers.service.get()) {
         (Channel::Control, _) => serve_control(peers, hello, connection).await,
         (Channel::Log, Some(service)) => log_channel::serve(service, connection).await,
-        (Channel::Snapshot, Some(service)) => snapshot_channel::serve(service, connection).await,
+        (Channel::Snapshot, Some(service)) => {
+            snapshot_channel::serve(service, &hello.me, connection).await;
+        }
         // The handshake admits none without a service.
         (Channel::Log | Channel::Snapshot, None) => {}
     }
