@@ -57,7 +57,7 @@ def log_is_bounded(run, node, when):
     return log
 
 
-@row(64, "a follower is down until its place in the log is purged, and returns", seconds=40, runs=3)
+@row(64, "a follower is down until its place in the log is purged, and returns", seconds=25, runs=2)
 def follower_long_gone(run):
     cluster = run.cluster(settings=LOW_POLICY)
     follower = run.rng.choice(cluster.followers())
@@ -69,7 +69,7 @@ def follower_long_gone(run):
     down = run.fault(f"{follower.name} is down")
     follower.kill()
     await_purged_beyond(leader, had)
-    run.rest(120 if run.full else 4)
+    run.rest(60 if run.full else 4)
     disk = log_is_bounded(run, leader, "while a follower is down")
     follower.start()
     back = time.monotonic()
@@ -82,7 +82,7 @@ def follower_long_gone(run):
     run.settle(cluster, load)
 
 
-@row(14, "64 kbit/s to a follower that needs a snapshot", seconds=60, runs=3, root=True)
+@row(14, "64 kbit/s to a follower that needs a snapshot", seconds=30, runs=2, root=True)
 def slow_link_and_a_snapshot(run):
     cluster = run.cluster(settings=LOW_POLICY, network=True)
     follower = run.rng.choice(cluster.followers())
@@ -111,7 +111,7 @@ def slow_link_and_a_snapshot(run):
     run.settle(cluster, load)
 
 
-@row(65, f"a state of {LARGE_INSTANCES:,} instances: snapshot built, sent, installed", seconds=180, ci=NEVER)
+@row(65, f"a state of {LARGE_INSTANCES:,} instances: snapshot built, sent, installed", seconds=80, ci=NEVER)
 def large_state(run):
     cluster = run.cluster(settings=["raft.snapshot_every_entries=1500", "raft.keep_entries=100"])
     leader, follower = cluster.leader(), run.rng.choice(cluster.followers())
