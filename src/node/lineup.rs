@@ -232,6 +232,8 @@ mod tests {
             members: members.chain([view(9, false)]).collect(),
             members_at: 1,
             joint: false,
+            receiving: None,
+            snapshots_refused: 0,
         };
         Roster::new(&status, alive.iter().copied().collect())
     }

@@ -139,6 +139,7 @@ fn row(member: &MemberView, status: &RaftStatus, said: Option<&NodeStatus>) -> M
         applied: said.map(|status| status.log.applied),
         term: said.map(|status| status.cluster.term),
         state: said.map(|status| status.state.clone()),
+        snapshot_receiving: said.and_then(|status| status.log.snapshot_receiving),
     }
 }
 

@@ -23,6 +23,7 @@ mod orders;
 mod peer_desk;
 mod reads;
 mod steward;
+mod suspicion;
 mod sweep;
 mod welcome;
 
@@ -34,7 +35,7 @@ use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
 use crate::clock::SharedClock;
-use crate::raft::{Goal, MemberView, Raft, RaftStatus, Role};
+use crate::raft::{Goal, MemberView, Raft, RaftStatus, Receiving, Role};
 use crate::registry::{Command, InstanceStatus, Origin, Outcome, Protection, Record, Settings};
 use crate::store::identity::PlannedMember;
 
@@ -44,7 +45,7 @@ pub use alarms::{Alarm, AlarmBoard, AlarmKind};
 pub use api::{
     BackupRefusal, ClusterPart, Consistency, DeltaPart, LogPart, MemberStatus, NodePart,
     NodeStatus, Read, ReadError, ReadOptions, Readiness, Registrar, RegistryPart, Renewal,
-    StatePart, WriteError, Written,
+    SnapshotReceiving, StatePart, WriteError, Written,
 };
 pub use batcher::WriteLimits;
 pub use first_start::{FirstStart, FirstStartError, InitialMember, WayIn};
@@ -133,6 +134,7 @@ impl Node {
             council: Arc::clone(&council),
         };
         tasks.spawn(steward.run());
+        tasks.spawn(suspicion::watch(raft.clone(), Arc::clone(&self.alarms)));
         let fresh = self
             .running
             .set(Running {
@@ -164,6 +166,13 @@ impl Node {
     /// The queue of writes, once Raft runs.
     fn write_queue(&self) -> Option<&WriteQueue> {
         self.running.get().map(|running| &running.queue)
+    }
+
+    /// Somebody probed in the name of a member, from another data directory.
+    fn met_an_impostor_of(&self, name: &str) {
+        if let Some(running) = self.running.get() {
+            running.raft.accuse_of_another_disk(name);
+        }
     }
 
     /// The membership as the first start sees it, once Raft knows one.
@@ -293,6 +302,10 @@ impl Node {
                 applied: raft.applied,
                 snapshot: raft.snapshot,
                 purged: raft.purged,
+                snapshot_receiving: raft
+                    .receiving
+                    .map(|Receiving { bytes, size }| SnapshotReceiving { bytes, size }),
+                snapshots_refused: raft.snapshots_refused,
             },
             state: StatePart {
                 index: view.index(),

@@ -15,6 +15,9 @@ pub enum StartError {
     /// What is on disk belongs to another node: exit code 77.
     #[error("{0}")]
     Identity(String),
+    /// A newer release wrote what is on disk: exit code 78.
+    #[error("{0}")]
+    Newer(String),
     /// The settings contradict each other: exit code 78.
     #[error("{0}")]
     Settings(String),
@@ -30,7 +33,8 @@ impl From<OpenError> for StartError {
             | OpenError::Interrupted { .. }
             | OpenError::Regressed { .. }
             | OpenError::Foreign { .. } => Self::Identity(error.to_string()),
-            _ => Self::Storage(error.to_string()),
+            OpenError::Newer { .. } => Self::Newer(error.to_string()),
+            OpenError::Io { .. } | OpenError::Corrupt { .. } => Self::Storage(error.to_string()),
         }
     }
 }
@@ -125,6 +129,9 @@ pub enum Failure {
     Identity(String),
     /// The cluster removed this node, in this entry of the log: exit code 76.
     Removed(u64),
+    /// An entry or a snapshot is of a format that only a newer release reads: exit code 78. It is whole, and
+    /// another start of this release would stop at it again.
+    Newer(String),
     /// A bug or a panic: exit code 70.
     Internal(String),
 }
@@ -133,7 +140,9 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Removed(index) => write!(f, "removed from the cluster at index {index}"),
-            Self::Storage(why) | Self::Identity(why) | Self::Internal(why) => f.write_str(why),
+            Self::Storage(why) | Self::Identity(why) | Self::Newer(why) | Self::Internal(why) => {
+                f.write_str(why)
+            }
         }
     }
 }

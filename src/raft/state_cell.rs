@@ -115,11 +115,13 @@ impl StateCell {
         });
     }
 
-    /// Replaces everything by an installed snapshot's state.
-    pub(super) fn replace(&self, registry: Registry, index: u64) {
-        *self.registry() = registry;
+    /// Replaces everything by an installed snapshot's state, and hands back what was there: taking a large
+    /// registry apart takes long, and is for a thread on which nobody waits.
+    pub(super) fn replace(&self, registry: Registry, index: u64) -> Registry {
+        let old = std::mem::replace(&mut *self.registry(), registry);
         self.note_hash();
         self.publish(index);
+        old
     }
 }
 

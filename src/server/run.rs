@@ -17,7 +17,7 @@ use crate::node::{FirstStart, Node, PeerDesk, Plan};
 use crate::raft::{Goal, Member, PeerIdentity, Peers, Raft, RaftParts};
 use crate::store::identity::{IdentityFile, PlannedMember};
 use crate::store::log::{LogBounds, LogStorage};
-use crate::store::{OpenError, SnapshotFiles, blocking};
+use crate::store::{MemoryFile, OpenError, SnapshotFiles, blocking};
 
 use super::config::Config;
 use super::exit::ExitReason;
@@ -169,7 +169,11 @@ impl Starting {
             .await
             .map_err(translate::first_start_error)?;
         self.peers.set_identity(peer_identity(&self.identity));
-        let (log, snapshots) = self.open_disk().await?;
+        let Disk {
+            log,
+            snapshots,
+            memory,
+        } = self.open_disk().await?;
         let me = self.identity.get().node_id.unwrap_or_default();
         let founder = me == FOUNDER && is_new(&bounds(log.as_ref())?);
         if founder {
@@ -184,6 +188,7 @@ impl Starting {
             settings: translate::raft_settings(config),
             log: Arc::clone(&log),
             snapshots,
+            memory,
             peers: self.peers.clone(),
         };
         let raft = Raft::start(parts)
@@ -198,19 +203,34 @@ impl Starting {
         Ok((log, raft))
     }
 
-    /// The log and the snapshots, everything in them checked.
-    async fn open_disk(&self) -> Result<(Arc<dyn LogStorage>, SnapshotFiles), ExitReason> {
+    /// The log, the snapshots and the memory of the peers, everything in them checked.
+    async fn open_disk(&self) -> Result<Disk, ExitReason> {
+        let refused = |error: OpenError| translate::open_error(&error);
         let (open_log, identity) = (Arc::clone(&self.world.open_log), self.identity.clone());
         let log = blocking(move || open_log(identity))
             .await
-            .map_err(|error| translate::open_error(&error))?;
+            .map_err(refused)?;
         let files = Arc::clone(&self.world.files);
         let purged = bounds(log.as_ref())?.purged.map(|(index, _note)| index);
-        let snapshots = blocking(move || SnapshotFiles::open(files, purged)).await;
-        Ok((
+        let others = move || {
+            let memory = MemoryFile::open(Arc::clone(&files))?;
+            Ok((SnapshotFiles::open(files, purged)?, memory))
+        };
+        let (snapshots, memory) = blocking(others).await.map_err(refused)?;
+        for (name, reason) in snapshots.damaged() {
+            tracing::warn!(snapshot = %name, reason, "a snapshot is damaged: an older one and the log hold all it held");
+        }
+        if let Some(reason) = memory.damage() {
+            tracing::warn!(
+                reason,
+                "what was remembered of the peers is damaged: it is learnt anew"
+            );
+        }
+        Ok(Disk {
             log,
-            snapshots.map_err(|error| translate::open_error(&error))?,
-        ))
+            snapshots,
+            memory,
+        })
     }
 
     fn run(self, (log, raft): (Arc<dyn LogStorage>, Raft), listeners: JoinSet<()>) -> Running {
@@ -226,6 +246,13 @@ impl Starting {
             node_tasks,
         }
     }
+}
+
+/// What a node's data directory holds besides its identity.
+struct Disk {
+    log: Arc<dyn LogStorage>,
+    snapshots: SnapshotFiles,
+    memory: MemoryFile,
 }
 
 /// A node that serves.

@@ -124,7 +124,7 @@ pub(super) fn open_error(error: &OpenError) -> ExitReason {
             "run that command again: it goes on where it was",
         ),
         OpenError::Regressed { .. } | OpenError::Foreign { .. } => (ExitCode::Identity, RIGHT_DISK),
-        OpenError::Newer { .. } => (ExitCode::Configuration, "start the newer release"),
+        OpenError::Newer { .. } => (ExitCode::Configuration, NEWER_RELEASE),
         OpenError::Corrupt { .. } => (ExitCode::Storage, KEEP_AND_REJOIN),
         OpenError::Io { .. } if error.exit_code() == ExitCode::Configuration.number() => (
             ExitCode::Configuration,
@@ -167,6 +167,7 @@ pub(super) fn start_error(error: &StartError) -> ExitReason {
     match error {
         StartError::Storage(why) => ExitReason::storage(what, why, KEEP_AND_REJOIN),
         StartError::Identity(why) => ExitReason::identity(what, why, RIGHT_DISK),
+        StartError::Newer(why) => ExitReason::configuration(what, why, NEWER_RELEASE),
         StartError::Settings(why) => ExitReason::configuration(
             what,
             why,
@@ -187,6 +188,11 @@ pub(super) fn failure(failure: &Failure) -> ExitReason {
             ExitReason::identity("this node's disk went back in time", why, RIGHT_DISK)
         }
         Failure::Removed(index) => removed(*index),
+        Failure::Newer(why) => ExitReason::configuration(
+            "the cluster's log holds what this release cannot read",
+            why,
+            NEWER_RELEASE,
+        ),
         Failure::Internal(why) => ExitReason::internal("Raft stopped", why, LOOK_AND_RESTART),
     }
 }
@@ -211,6 +217,8 @@ pub(super) fn log_not_closed(error: &std::io::Error) -> ExitReason {
 }
 
 const COME_BACK_EMPTY: &str = "to come back it needs an empty node.data_dir and cluster.join: this directory never takes part again";
+const NEWER_RELEASE: &str =
+    "start the newer release on this directory: this one cannot, and has changed nothing in it";
 const LOOK_AND_RESTART: &str = "look at the log above, then start again";
 const KEEP_AND_REJOIN: &str =
     "keep the directory for a look, and let this node come back by snapshot under a new name";

@@ -171,6 +171,8 @@ impl Registrar for FakeNode {
                 applied: index,
                 snapshot: 0,
                 purged: 0,
+                snapshot_receiving: None,
+                snapshots_refused: 0,
             },
             state: StatePart {
                 index,
@@ -209,6 +211,7 @@ impl Registrar for FakeNode {
                     index,
                     hash: hash.clone(),
                 }),
+                snapshot_receiving: None,
             })
             .collect()
     }
