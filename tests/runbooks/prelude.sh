@@ -4,7 +4,7 @@ on()    { shift; "$@"; }
 url()   { cat "$STAGE/$1/url"; }
 peer()  { cat "$STAGE/$1/peer"; }
 conf()  { printf '%s\n' "$STAGE/$1/node.toml"; }
-data()  { printf '%s\n' "$STAGE/$1/data"; }
+data()  { cat "$STAGE/$1/data-dir"; }
 why()   { tail -n 1 "$STAGE/$1/log"; }
 ready() { until curl -fs -o /dev/null "$(url "$1")/readyz"; do runs "$1" || return 1; sleep 0.2; done; }
 # One that ended counts as gone before whoever started it has looked.

@@ -33,6 +33,7 @@ class Stage:
             home.mkdir()
             (home / "url").write_text(f"http://127.0.0.1:{ports[2 * place]}\n")
             (home / "peer").write_text(f"127.0.0.1:{ports[2 * place + 1]}\n")
+            (home / "data-dir").write_text(f"{home / 'data'}\n")
 
     def url(self, name):
         return (self.root / name / "url").read_text().strip()
@@ -41,7 +42,11 @@ class Stage:
         return (self.root / name / "peer").read_text().strip()
 
     def data(self, name):
-        return self.root / name / "data"
+        return Path((self.root / name / "data-dir").read_text().strip())
+
+    def move_data(self, name, place):
+        """Where the node is to keep its data from now on."""
+        (self.root / name / "data-dir").write_text(f"{place}\n")
 
     def servers(self):
         """What --server is by default on a page."""
