@@ -28,6 +28,8 @@ mod a_pulled_cable;
 mod handshake_refuses_strangers;
 #[path = "raft/leaders_change_hands.rs"]
 mod leaders_change_hands;
+#[path = "raft/members_change.rs"]
+mod members_change;
 #[path = "raft/one_node_alone.rs"]
 mod one_node_alone;
 #[path = "raft/proposals_are_fenced.rs"]
