@@ -11,6 +11,7 @@ use super::doctor::DoctorArguments;
 use super::log_dump::LogCommand;
 use super::members::{LeaderCommand, MembersCommand};
 use super::recover::parse_last_entry;
+use super::replace_disk::ReplaceDiskArguments;
 use crate::raft::offline::LastEntry;
 use crate::server::config::{BaseUrl, HostPort, Sources};
 
@@ -49,14 +50,14 @@ pub(super) enum Command {
     /// Back a cluster up, and begin another from a backup.
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
-    /// Recover a node that does not run.
-    #[command(subcommand)]
-    Recover(RecoverCommand),
     /// The Raft log of a stopped node.
     #[command(subcommand)]
     Log(LogCommand),
     /// Whether a stopped node would start, and what to do if not.
     Doctor(DoctorArguments),
+    /// Recover a node that does not run.
+    #[command(subcommand)]
+    Recover(RecoverCommand),
     /// Put load on servers and report the figures.
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -124,6 +125,8 @@ pub(super) enum RecoverCommand {
     #[command(after_help = "Example: eureka-raft recover force \
                             --data-dir /var/lib/eureka-raft --name node-1")]
     Force(ForceArguments),
+    /// After exit 74 or 77: keep the old directory beside, and let an empty one join in its place.
+    ReplaceDisk(ReplaceDiskArguments),
 }
 
 /// Which survivor, and what is known of the others.
@@ -160,7 +163,7 @@ pub(super) struct Asking {
 }
 
 /// Where a configuration comes from.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Configured {
     /// The TOML file; raft-config/reference.toml lists every key.
     #[arg(long, value_name = "FILE")]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use eureka_raft::clock::{Clock, ManualClock};
 use eureka_raft::node::{
-    AdminRefusal, Backup, BackupRefusal, Change, ClusterPart, DeltaPart, Lineup, LogPart,
+    AdminRefusal, Backup, BackupRefusal, Change, ClusterPart, DeltaPart, DiskPart, Lineup, LogPart,
     MemberStatus, Mode, NodePart, NodeStatus, Operator, Order, Read, ReadError, ReadOptions,
     Readiness, Registrar, RegistryPart, Renewal, Report, StatePart, WriteError, Written,
 };
@@ -186,6 +186,7 @@ impl Registrar for FakeNode {
             delta: DeltaPart {
                 oldest_index: view.oldest_cursor(),
             },
+            disk: DiskPart::default(),
             alarms: Vec::new(),
         }
     }
