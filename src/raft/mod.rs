@@ -34,6 +34,8 @@ mod status;
 mod storage_suite;
 mod suspects;
 mod types;
+#[cfg(test)]
+mod unknown_entries;
 mod watcher;
 
 use std::cmp::Reverse;
