@@ -39,6 +39,19 @@ async fn with_an_old_copy(aside: &Path) -> (Cluster, usize) {
     let leader = cluster.leader().await;
     let second = cluster.nodes[leader].propose(&entry(2)).await;
     cluster.applied_everywhere(second.index).await;
+    // Told nobody that it holds an entry, a node may lose it: the leader has counted this one.
+    let id = cluster.nodes[victim].id;
+    let counted = async {
+        loop {
+            let members = cluster.nodes[leader].raft().status().members;
+            let victim = members.iter().find(|view| view.member.id == id);
+            if victim.and_then(|view| view.matched) >= Some(second.index) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("count what the follower holds", counted).await;
     cluster.nodes[victim].stop().await;
     (cluster, victim)
 }
