@@ -16,6 +16,7 @@ use crate::registry::{
 };
 
 use super::alarms::Alarm;
+use super::disk::DiskPart;
 
 /// How fresh an answer must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +93,12 @@ pub enum WriteError {
     /// The node is stopping. Not executed.
     #[error("the node is stopping")]
     Stopping,
+    /// It would grow the registry, and fewer than a majority of the nodes have room. Not executed.
+    #[error("the disks of too many nodes are full")]
+    DiskFull,
+    /// The disk of this node, which leads or nobody does, does not answer. Not executed.
+    #[error("the disk of this node does not answer")]
+    DiskStalled,
 }
 
 /// Why there is no backup.
@@ -175,6 +182,8 @@ pub struct NodeStatus {
     pub protection: Protection,
     /// The change history.
     pub delta: DeltaPart,
+    /// The volume of its data directory.
+    pub disk: DiskPart,
     /// What an operator must know now.
     pub alarms: Vec<Alarm>,
 }
@@ -220,6 +229,19 @@ pub struct LogPart {
     pub snapshot: u64,
     /// Last purged.
     pub purged: u64,
+    /// The snapshot that is coming in from the leader, if one is.
+    pub snapshot_receiving: Option<SnapshotReceiving>,
+    /// Snapshots that came in and were refused, since the start.
+    pub snapshots_refused: u64,
+}
+
+/// How far a snapshot has come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotReceiving {
+    /// Bytes here; equal to `size` while it is being verified and installed.
+    pub bytes: u64,
+    /// Bytes of the whole.
+    pub size: u64,
 }
 
 /// The `state` part of a status.
@@ -277,6 +299,8 @@ pub struct MemberStatus {
     pub term: Option<u64>,
     /// Its state hash and the index it is of, by its own last status.
     pub state: Option<StatePart>,
+    /// The snapshot that is coming in to it, by its own last status.
+    pub snapshot_receiving: Option<SnapshotReceiving>,
 }
 
 /// Whether a node may serve, and if not, why.

@@ -9,8 +9,11 @@ mod api;
 mod backup;
 mod batcher;
 mod council;
+mod disk;
 mod first_start;
 mod flight;
+mod invitations;
+mod joining;
 mod leader_time;
 mod lease_clock;
 mod lineup;
@@ -20,8 +23,10 @@ pub mod operator;
 mod orders;
 mod peer_desk;
 mod reads;
+mod steward;
 mod suspicion;
 mod sweep;
+mod welcome;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -31,8 +36,9 @@ use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
 use crate::clock::SharedClock;
-use crate::raft::{MemberView, Raft, RaftStatus, Role};
+use crate::raft::{Goal, MemberView, Raft, RaftStatus, Receiving, Role};
 use crate::registry::{Command, InstanceStatus, Origin, Outcome, Protection, Record, Settings};
+use crate::store::DiskHealth;
 use crate::store::identity::PlannedMember;
 
 pub use crate::raft::Backup;
@@ -41,19 +47,24 @@ pub use alarms::{Alarm, AlarmBoard, AlarmKind};
 pub use api::{
     BackupRefusal, ClusterPart, Consistency, DeltaPart, LogPart, MemberStatus, NodePart,
     NodeStatus, Read, ReadError, ReadOptions, Readiness, Registrar, RegistryPart, Renewal,
-    StatePart, WriteError, Written,
+    SnapshotReceiving, StatePart, WriteError, Written,
 };
 pub use batcher::WriteLimits;
-pub use first_start::{FirstStart, FirstStartError, InitialMember};
-pub use messages::{Answer, ForwardAnswer, Plan, PlanAnswer, Probe, ProbeAnswer, Request};
+pub use disk::{DiskPart, DiskSpeed};
+pub use first_start::{FirstStart, FirstStartError, InitialMember, WayIn};
+pub use messages::{
+    Answer, ForwardAnswer, JoinAnswer, JoinRequest, Plan, PlanAnswer, Probe, ProbeAnswer, Request,
+};
 pub use operator::{AdminRefusal, Change, Lineup, Mode, Operator, Order, Report, Seat};
 pub use peer_desk::PeerDesk;
 
 use batcher::{Batcher, Fate, Refused, WriteQueue};
 use council::Council;
+use disk::{DiskDesk, Refusal};
 use leader_time::LeaderTime;
 use membership::Members;
 use reads::Reads;
+use steward::Steward;
 use sweep::Sweep;
 
 /// How a node behaves; from its configuration.
@@ -78,6 +89,7 @@ pub struct Node {
     running: OnceLock<Running>,
     stopping: AtomicBool,
     alarms: Arc<AlarmBoard>,
+    disk: Arc<DiskDesk>,
 }
 
 /// What a node has once Raft runs.
@@ -86,18 +98,19 @@ struct Running {
     queue: WriteQueue,
     reads: Arc<Reads>,
     members: Arc<Members>,
-    council: Council,
+    council: Arc<Council>,
 }
 
 impl Node {
-    /// A node that answers "not ready" until [`Node::run`].
-    pub fn new(first_start: Arc<FirstStart>, options: NodeOptions) -> Arc<Self> {
+    /// A node on `disk` that answers "not ready" until [`Node::run`].
+    pub fn new(first_start: Arc<FirstStart>, options: NodeOptions, disk: DiskHealth) -> Arc<Self> {
         Arc::new(Self {
             first_start,
             options,
             running: OnceLock::new(),
             stopping: AtomicBool::new(false),
             alarms: Arc::default(),
+            disk: DiskDesk::new(disk),
         })
     }
 
@@ -121,8 +134,21 @@ impl Node {
         let reads = Arc::new(Reads::new(raft.clone(), self.options.reads_default, clock));
         let catching_up = Arc::clone(&reads);
         tasks.spawn(async move { catching_up.catch_up().await });
+        let cluster_id = self.first_start.identity().cluster_id.unwrap_or_default();
+        let council = Arc::new(Council::new(raft.clone(), cluster_id, Arc::clone(&members)));
+        let steward = Steward {
+            council: Arc::clone(&council),
+        };
+        tasks.spawn(steward.run());
         tasks.spawn(suspicion::watch(raft.clone(), Arc::clone(&self.alarms)));
-        let council = Council::new(raft.clone());
+        let watch = disk::Watch {
+            name: self.first_start.identity().name,
+            raft: raft.clone(),
+            desk: Arc::clone(&self.disk),
+            members: Arc::clone(&members),
+            alarms: Arc::clone(&self.alarms),
+        };
+        tasks.spawn(watch.run());
         let fresh = self
             .running
             .set(Running {
@@ -182,6 +208,7 @@ impl Node {
             return Err(WriteError::Stopping);
         }
         let running = self.running.get().ok_or(WriteError::NoLeader)?;
+        self.check_disk(&running.raft, std::slice::from_ref(&command))?;
         let fate = running
             .queue
             .submit(vec![command])
@@ -204,8 +231,31 @@ impl Node {
             }
             Ok(Fate::NotExecuted) => Err(WriteError::NoLeader),
             Ok(Fate::Overloaded) => Err(WriteError::Overloaded),
+            Ok(Fate::DiskFull) => Err(WriteError::DiskFull),
             Ok(Fate::Unknown) | Err(_) => Err(WriteError::Unknown),
         }
+    }
+
+    /// Refuses what the disks have no room for, and what would wait for a disk that does not answer: a
+    /// follower's own disk does not matter to what it forwards.
+    fn check_disk(&self, raft: &Raft, commands: &[Command]) -> Result<(), WriteError> {
+        let leader = raft.leadership().borrow().leader;
+        let forwards = leader.is_some_and(|leader| leader != raft.me());
+        let admitted = self.disk.admit(commands).and_then(|()| match forwards {
+            true => Ok(()),
+            false => self.disk.admit_as_leader(),
+        });
+        admitted.map_err(|refusal| match refusal {
+            Refusal::Full => WriteError::DiskFull,
+            Refusal::Stalled => WriteError::DiskStalled,
+        })
+    }
+
+    /// Whether a batch that another node forwarded may be proposed here.
+    fn admit_forwarded(&self, commands: &[Command]) -> Result<(), Refusal> {
+        self.disk
+            .admit(commands)
+            .and_then(|()| self.disk.admit_as_leader())
     }
 
     async fn renew_lease(&self, renewal: Renewal) -> Result<Written, WriteError> {
@@ -252,7 +302,7 @@ impl Node {
     pub fn own_status(&self) -> NodeStatus {
         let identity = self.first_start.identity();
         let Some(running) = self.running.get() else {
-            return starting_status(&identity.name);
+            return starting_status(&identity.name, self.disk.part());
         };
         let raft = running.raft.status();
         let view = running.raft.state().view();
@@ -290,6 +340,10 @@ impl Node {
                 applied: raft.applied,
                 snapshot: raft.snapshot,
                 purged: raft.purged,
+                snapshot_receiving: raft
+                    .receiving
+                    .map(|Receiving { bytes, size }| SnapshotReceiving { bytes, size }),
+                snapshots_refused: raft.snapshots_refused,
             },
             state: StatePart {
                 index: view.index(),
@@ -303,6 +357,7 @@ impl Node {
             delta: DeltaPart {
                 oldest_index: view.oldest_cursor(),
             },
+            disk: self.disk.part(),
             alarms: self.alarms.active(),
         }
     }
@@ -330,26 +385,27 @@ impl Node {
             return vec!["stopping".to_owned()];
         }
         let Some(running) = self.running.get() else {
-            let missing = self.first_start.missing();
-            return vec![match missing.is_empty() {
-                true => "starting".to_owned(),
-                false => format!(
-                    "waiting for {} to answer for the first time",
-                    missing.join(", ")
-                ),
-            }];
+            return vec![self.first_start.waits_for()];
         };
         let status = running.raft.status();
         let mut reasons = Vec::new();
         if !self.is_led(&status) {
             reasons.push("no leader that reaches a quorum is known".to_owned());
         }
-        if !status
+        match status
             .members
             .iter()
-            .any(|view| view.member.id == running.raft.me() && view.voter)
+            .find(|view| view.member.id == running.raft.me())
         {
-            reasons.push("not a voter yet".to_owned());
+            None => reasons.push("not a member yet".to_owned()),
+            Some(own) if !own.voter && own.member.goal != Goal::Stay => {
+                reasons.push("not a voter yet".to_owned());
+            }
+            // A learner that stays one serves reads and forwards writes.
+            Some(_) => {}
+        }
+        if self.disk.is_stalled() {
+            reasons.push("the disk does not answer".to_owned());
         }
         if !running.reads.is_caught_up() {
             reasons.push("what was committed before the start is not all applied yet".to_owned());
@@ -365,7 +421,7 @@ impl Node {
 /// A node this many entries behind what it knows to be committed is not ready.
 const READY_LAG_MAX: u64 = 100;
 
-fn starting_status(name: &str) -> NodeStatus {
+fn starting_status(name: &str, disk: DiskPart) -> NodeStatus {
     NodeStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         node: NodePart {
@@ -395,6 +451,7 @@ fn starting_status(name: &str) -> NodeStatus {
             allowed_silent: 0,
         },
         delta: DeltaPart::default(),
+        disk,
         alarms: Vec::new(),
     }
 }

@@ -17,6 +17,7 @@ use super::compaction::Compaction;
 use super::error::StartError;
 use super::failure::FailureCell;
 use super::gate::StartGate;
+use super::inbound::Inbound;
 use super::keeper::Keeper;
 use super::log_store::LogStore;
 use super::memories::Memories;
@@ -31,7 +32,7 @@ use super::status::Leadership;
 use super::suspects::Suspects;
 use super::types::{Membership, TypeConfig};
 use super::watcher::{Members, Watcher};
-use super::{Inner, RaftParts};
+use super::{Candidacy, Inner, RaftParts};
 
 /// The pause between two attempts to meet the others after a start.
 const GREET_PAUSE: Duration = Duration::from_millis(100);
@@ -53,6 +54,7 @@ async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, 
     let core = build_core(&parts, disk, members.clone()).await?;
     let (leadership_sender, leadership) = watch::channel(Leadership::default());
     let (reads, read_queue) = ReadQueue::new();
+    let inbound = Arc::new(Inbound::new(parts.snapshots.clone()));
     let service = RaftService {
         gate: StartGate::new(
             parts.me.id,
@@ -61,14 +63,13 @@ async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, 
         ),
         core: core.clone(),
         me: parts.me.id,
-        snapshots: parts.snapshots.clone(),
+        inbound: Arc::clone(&inbound),
         reads: reads.clone(),
         leadership: leadership.clone(),
         failure: failure.clone(),
         removed: removed.clone(),
         memories: Memories::new(parts.memory.found().clone()),
         suspects: Suspects::new(),
-        turn: Arc::new(AsyncMutex::new(())),
         log: log.clone(),
     };
     let service = Arc::new(service);
@@ -89,6 +90,7 @@ async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, 
         cluster_id: parts.cluster_id,
         peers: parts.peers.clone(),
         cell,
+        inbound,
         members,
         leadership,
         reads,
@@ -99,6 +101,9 @@ async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, 
         keeper: Arc::clone(&keeper),
         backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
         stopping: watch::Sender::new(false),
+        candidacy: watch::Sender::new(Candidacy::Allowed),
+        snapshots: parts.snapshots.clone(),
+        appended_bytes: log.appended_bytes(),
         tasks: AsyncMutex::new(JoinSet::new()),
     };
     let mut tasks = inner.tasks.lock().await;
@@ -106,7 +111,12 @@ async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, 
     tasks.spawn(rounds(&inner).run(read_queue));
     tasks.spawn(compaction(&inner, parts.settings, &log).run());
     tasks.spawn(keeper.run());
-    tasks.spawn(meet_the_others(service, parts.peers, inner.members.clone()));
+    let candidacy = inner.candidacy.subscribe();
+    let greeting = meet_the_others(Arc::clone(&service), parts.peers, inner.members.clone());
+    tasks.spawn(async move {
+        greeting.await;
+        stand_when_allowed(&service.core, candidacy).await;
+    });
     drop(tasks);
     inner.core.run();
     Ok(inner)
@@ -203,7 +213,7 @@ async fn build_core(parts: &RaftParts, disk: Disk, members: Members) -> Result<C
     Ok(core)
 }
 
-/// Shakes hands with the others until a quorum was met, and lets this node stand for election.
+/// Shakes hands with the others until a quorum was met and this node may vote.
 async fn meet_the_others(service: Arc<RaftService>, peers: Peers, members: Members) {
     let greeting = async {
         loop {
@@ -217,7 +227,17 @@ async fn meet_the_others(service: Arc<RaftService>, peers: Peers, members: Membe
         () = service.gate.opened() => {}
         () = greeting => {}
     }
-    service.core.runtime_config().elect(true);
+}
+
+/// Lets this node stand for election as long as it is allowed to.
+async fn stand_when_allowed(core: &Core, mut candidacy: watch::Receiver<Candidacy>) {
+    loop {
+        let allowed = *candidacy.borrow_and_update() == Candidacy::Allowed;
+        core.runtime_config().elect(allowed);
+        if candidacy.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Which snapshots are this node's own.

@@ -117,6 +117,7 @@ impl StateMachine {
                 self.skip(id.index())
             }
         };
+        self.cell.note_hash();
         self.last = Some(id);
         Ok(outcomes)
     }
@@ -253,8 +254,10 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         self.parts.removed.replace(removed);
         self.last = meta.last_log_id;
         self.membership = meta.last_membership.clone();
-        self.cell
-            .replace(registry, meta.last_log_id.map_or(0, |last| last.index()));
+        let index = meta.last_log_id.map_or(0, |last| last.index());
+        let old = self.cell.replace(registry, index);
+        // Not waited for: until this function returns, this node answers no leader.
+        drop(tokio::spawn(blocking(move || drop(old))));
         tracing::info!(snapshot = %file.meta.name, "snapshot installed");
         self.installed = Some(file);
         Ok(())

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 
 from .history import ABSENT, ACKED, REFUSED, UNKNOWN, History, Read, Renewal, Write
-from .http1 import Connection, NoAnswer, NotSent
+from .http1 import ANSWER_SECONDS_MAX, Connection, NoAnswer, NotSent
 
 ATTEMPTS_MAX = 3
 # After all servers failed.
@@ -22,6 +22,8 @@ LAG_SECONDS_MAX = 1.0
 REGISTERED_SECONDS_MAX = 120
 # Longest a thread can be inside one operation: three answers that never come.
 JOIN_SECONDS_MAX = 25
+# One steady instance in so many is left alone once a write of it was refused, so that the end shows whether that was true.
+LEFT_ALONE_ONE_IN = 3
 # Instances that come and go, one in so many; their lease outlives every row.
 CHURN_ONE_IN = 10
 CHURN_LEASE_S = 86_400
@@ -41,18 +43,24 @@ class Shape:
     renewers: int = 6
     readers: int = 3
     consistency: str = "linearizable"
+    # How long a client waits for an answer before it asks another server.
+    answer_seconds: float = ANSWER_SECONDS_MAX
 
 
 class Instance:
     """One instance of the load. `value` is what its owner believes; only the owner touches it."""
 
-    __slots__ = ("app", "id", "key", "lease_s", "churns", "value")
+    __slots__ = ("app", "id", "key", "lease_s", "churns", "value", "witness", "left_alone")
 
     def __init__(self, app, number, shape):
         self.app = f"APP-{app:03}"
         self.id = f"host-{app:03}-{number:04}"
         self.key = f"{self.app}/{self.id}"
-        self.churns = (app * shape.instances + number) % CHURN_ONE_IN == CHURN_ONE_IN - 1
+        place = app * shape.instances + number
+        self.churns = place % CHURN_ONE_IN == CHURN_ONE_IN - 1
+        # A retry would cover what a refused attempt did all the same; these show it.
+        self.witness = not self.churns and place % LEFT_ALONE_ONE_IN == 0
+        self.left_alone = False
         self.lease_s = CHURN_LEASE_S if self.churns else shape.lease_s
         self.value = ABSENT
 
@@ -64,11 +72,12 @@ class Instance:
 class Client:
     """One client with its servers. Belongs to one thread."""
 
-    def __init__(self, nodes, first, history):
+    def __init__(self, nodes, first, history, answer_seconds=ANSWER_SECONDS_MAX):
         turned = nodes[first:] + nodes[:first]
         self._servers = [(node.name, Connection(node.address, node.http_port)) for node in turned]
         self._at = 0
         self.history = history
+        self._answer_seconds = answer_seconds
 
     def close(self):
         for _, connection in self._servers:
@@ -87,6 +96,8 @@ class Client:
             if outcome == "absent":
                 instance.value = ABSENT
                 return False
+            if instance.left_alone:
+                return False
             self._at += 1
         self.history.given_up.append((time.monotonic(), f"{change} {instance.key}"))
         return False
@@ -95,7 +106,7 @@ class Client:
         node, connection = self._server()
         started = time.monotonic()
         try:
-            answer = connection.request(*request_of(instance, change, value))
+            answer = connection.request(*request_of(instance, change, value), seconds_max=self._answer_seconds)
         except (NotSent, NoAnswer) as failure:
             outcome = REFUSED if isinstance(failure, NotSent) else UNKNOWN
             self.history.writes.append(Write(instance.key, value, started, time.monotonic(), node, outcome))
@@ -105,6 +116,7 @@ class Client:
             self.history.reads.append(Read(instance.key, ABSENT, started, ended, node, answer.index))
             return "absent"
         outcome = outcome_of(answer, node, self.history)
+        instance.left_alone = instance.witness and change == "metadata" and outcome == REFUSED
         self.history.writes.append(
             Write(instance.key, value, started, ended, node, outcome, answer.index, answer.seq, answer.status)
         )
@@ -117,7 +129,7 @@ class Client:
             node, connection = self._server()
             started = time.monotonic()
             try:
-                answer = connection.request("PUT", instance.path)
+                answer = connection.request("PUT", instance.path, seconds_max=self._answer_seconds)
             except (NotSent, NoAnswer) as failure:
                 outcome = REFUSED if isinstance(failure, NotSent) else UNKNOWN
                 self.history.renewals.append(Renewal(instance.key, started, time.monotonic(), node, outcome))
@@ -142,7 +154,8 @@ class Client:
             node, connection = self._server()
             started = time.monotonic()
             try:
-                answer = connection.request("GET", f"{instance.path}?consistency={consistency}")
+                path = f"{instance.path}?consistency={consistency}"
+                answer = connection.request("GET", path, seconds_max=self._answer_seconds)
             except (NotSent, NoAnswer):
                 self._at += 1
                 continue
@@ -204,7 +217,7 @@ def request_of(instance, change, value):
     return "POST", f"/eureka/apps/{instance.app}", document_of(instance.app, instance.id, value, instance.lease_s)
 
 
-def document_of(app, instance_id, value, lease_s, renew_every_s=5):
+def document_of(app, instance_id, value, lease_s, renew_every_s=5, padding=None):
     """An instance as Java clients send it. `value` is also its dirty timestamp: a later registration wins."""
     return json.dumps({"instance": {
         "instanceId": instance_id, "hostName": instance_id, "app": app, "ipAddr": "10.0.0.1", "status": "UP",
@@ -212,7 +225,7 @@ def document_of(app, instance_id, value, lease_s, renew_every_s=5):
         "vipAddress": app.lower(), "countryId": 1,
         "dataCenterInfo": {"@class": "com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo", "name": "MyOwn"},
         "leaseInfo": {"renewalIntervalInSecs": renew_every_s, "durationInSecs": lease_s},
-        "metadata": {"v": str(value)}, "lastDirtyTimestamp": str(value),
+        "metadata": {"v": str(value), **({"padding": padding} if padding else {})}, "lastDirtyTimestamp": str(value),
     }}).encode()
 
 
@@ -277,7 +290,7 @@ class Load:
 
     def _thread(self, body, n, mine, *rest):
         def run():
-            client = Client(self.nodes, n % len(self.nodes), self.history)
+            client = Client(self.nodes, n % len(self.nodes), self.history, self.shape.answer_seconds)
             try:
                 body(client, mine, *rest)
             finally:
@@ -291,6 +304,8 @@ class Load:
         rng = random.Random(f"{self._seed}-{mine[0].key}")
         for _ in self._ticks(period, rng):
             instance = rng.choice(mine)
+            if instance.left_alone:
+                continue
             if instance.value is ABSENT:
                 done = client.write(instance, "register")
             elif instance.churns and rng.random() < 0.5:

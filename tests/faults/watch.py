@@ -77,11 +77,16 @@ class Watch:
     def _note(self, node, starts, status):
         cluster, state, log = status["cluster"], status["state"], status["log"]
         term = cluster["term"]
+        # Before it has opened its log a node has no term to speak of.
+        if status["node"]["role"] == "starting":
+            return
         self.terms.append((time.monotonic(), node.name, term))
         if status["node"]["role"] == "leader":
             self.claims.add((term, node.name))
         self.states.add((state["index"], state["hash"], node.name))
-        self.samples.append((node.name, "term", term))
+        # Until its Raft runs a node knows no term and says 0.
+        if term > 0:
+            self.samples.append((node.name, "term", term))
         # A restarted process begins again with what its disk shows.
         process = f"{node.name}, start {starts}"
         self.samples.append((process, "applied", log["applied"]))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use eureka_raft::clock::{Clock, ManualClock};
 use eureka_raft::node::{
-    AdminRefusal, Backup, BackupRefusal, Change, ClusterPart, DeltaPart, Lineup, LogPart,
+    AdminRefusal, Backup, BackupRefusal, Change, ClusterPart, DeltaPart, DiskPart, Lineup, LogPart,
     MemberStatus, Mode, NodePart, NodeStatus, Operator, Order, Read, ReadError, ReadOptions,
     Readiness, Registrar, RegistryPart, Renewal, Report, StatePart, WriteError, Written,
 };
@@ -171,6 +171,8 @@ impl Registrar for FakeNode {
                 applied: index,
                 snapshot: 0,
                 purged: 0,
+                snapshot_receiving: None,
+                snapshots_refused: 0,
             },
             state: StatePart {
                 index,
@@ -184,6 +186,7 @@ impl Registrar for FakeNode {
             delta: DeltaPart {
                 oldest_index: view.oldest_cursor(),
             },
+            disk: DiskPart::default(),
             alarms: Vec::new(),
         }
     }
@@ -209,6 +212,7 @@ impl Registrar for FakeNode {
                     index,
                     hash: hash.clone(),
                 }),
+                snapshot_receiving: None,
             })
             .collect()
     }

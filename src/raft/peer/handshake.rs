@@ -156,6 +156,9 @@ pub enum HandshakeRefusal {
     /// Another cluster.
     #[error("it belongs to cluster {0:032x}")]
     ForeignCluster(u128),
+    /// The asker's cluster has ended: this one was made of it by force.
+    #[error("that cluster was ended by `recover force`; it goes on as cluster {0:032x}")]
+    Ended(u128),
     /// Raft's channels need a cluster on both sides.
     #[error("it does not know its cluster yet")]
     NoCluster,

@@ -17,7 +17,7 @@ use super::handshake::{
     hear_admission, hear_hello, same_cluster,
 };
 use super::message::{Answer, CONTROL_FRAME_MAX, ControlFrame, Question};
-use super::{Inner, PeerIdentity, Refusal, log_channel, snapshot_channel};
+use super::{Inner, PeerIdentity, Refusal, lock, log_channel, snapshot_channel};
 
 /// Connections served at once; more are closed as they come.
 const CONNECTIONS_MAX: usize = 256;
@@ -120,7 +120,9 @@ async fn serve_channel(peers: &Arc<Inner>, hello: Hello, connection: Connection)
     match (hello.channel, peers.service.get()) {
         (Channel::Control, _) => serve_control(peers, hello, connection).await,
         (Channel::Log, Some(service)) => log_channel::serve(service, connection).await,
-        (Channel::Snapshot, Some(service)) => snapshot_channel::serve(service, connection).await,
+        (Channel::Snapshot, Some(service)) => {
+            snapshot_channel::serve(service, &hello.me, connection).await;
+        }
         // The handshake admits none without a service.
         (Channel::Log | Channel::Snapshot, None) => {}
     }
@@ -137,6 +139,9 @@ impl Inner {
     fn admit(&self, hello: &Hello) -> Result<Welcome, HandshakeRefusal> {
         let protocol = common_protocol(hello.protocols)?;
         let me = self.identity();
+        if hello.me.cluster_id.is_some() && hello.me.cluster_id == *lock(&self.ended) {
+            return Err(HandshakeRefusal::Ended(me.cluster_id.unwrap_or_default()));
+        }
         same_cluster(hello.channel, me.cluster_id, hello.me.cluster_id)?;
         let service = self.service.get();
         if let Some(index) = service.and_then(|service| service.refuse_removed(&hello.me)) {

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::super::identity::{IdentityFile, StoredVote};
 use super::super::log::{LogRecord, Synced};
+use super::super::sync_file_range;
 use super::Shared;
 use super::end_mark::EndMark;
 use super::engine::Engine;
@@ -94,6 +95,9 @@ impl Writer {
 
     /// Takes what has queued up, at most about [`DRAIN_BYTES`], and syncs it once.
     fn drain(&mut self, first: Queued, queue: &Receiver<Queued>) {
+        let shared = Arc::clone(&self.shared);
+        let _watched = shared.disk.syncs.begin();
+        self.guarded(|writer| writer.shared.disk.space.make_room(DRAIN_BYTES as u64));
         let mut next = Some(first);
         while let Some(queued) = next {
             self.guarded_op(queued);
@@ -236,7 +240,10 @@ impl Writer {
 
     /// What can wait: a slice of a purge, and the durable mark.
     fn between_batches(&mut self) -> io::Result<()> {
+        sync_file_range::check()?;
         if self.purging {
+            let shared = Arc::clone(&self.shared);
+            let _watched = shared.disk.syncs.begin_other();
             self.purging = !self.engine()?.purge_slice()?;
         }
         let candidate = self.mark_candidate();
@@ -244,6 +251,8 @@ impl Writer {
         let due = candidate >= marked.saturating_add(MARK_ENTRIES)
             || (candidate > marked && self.marked_at.elapsed() >= MARK_EVERY);
         if due {
+            let shared = Arc::clone(&self.shared);
+            let _watched = shared.disk.syncs.begin();
             self.identity.raise_mark(candidate)?;
             self.marked_at = Instant::now();
         }
