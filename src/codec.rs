@@ -9,7 +9,8 @@
 //! ```text
 //! magic u8 | envelope version u8 | kind u8 | schema version u8 | codec u8 | flags u8 | len u32 | crc32 u32 | payload
 //! ```
-//! Integers are little-endian; the checksum covers the ten bytes before it and the payload.
+//! Integers are little-endian; the checksum covers the ten bytes before it and the payload. A later envelope
+//! version keeps these fourteen bytes as they are: only so can a flipped version be told from a newer release.
 
 use bincode::config::{Config, standard};
 use bincode::error::DecodeError;
@@ -67,8 +68,8 @@ impl Format {
     pub const ENTRY: Self = Self::new(1, 1, "log entry");
     /// `registry::SnapshotRecord`.
     pub const SNAPSHOT_RECORD: Self = Self::new(2, 1, "snapshot record");
-    /// `store::identity::Identity`.
-    pub const IDENTITY: Self = Self::new(3, 1, "identity");
+    /// `store::identity::Identity` before a directory could be marked to join: read, never written.
+    pub const IDENTITY_1: Self = Self::new(3, 1, "identity");
     /// A record of Raft's log: the Raft adapter's own.
     pub const RAFT_LOG: Self = Self::new(4, 1, "raft log record");
     /// A frame between peers.
@@ -85,6 +86,14 @@ impl Format {
     pub const SNAPSHOT_FOOTER: Self = Self::new(10, 1, "snapshot footer");
     /// The Raft adapter's opaque note: a log id beside a purge, a membership beside a snapshot.
     pub const RAFT_NOTE: Self = Self::new(11, 1, "raft note");
+    /// `store::identity::Identity`.
+    pub const IDENTITY: Self = Self::new(3, 2, "identity");
+    /// The note beside the log that says where it ends.
+    pub const LOG_END: Self = Self::new(12, 1, "log end");
+    /// What a node remembers of its peers' disks.
+    pub const PEER_MEMORY: Self = Self::new(13, 1, "memory of the peers");
+    /// `store::Ancestry`.
+    pub const ANCESTRY: Self = Self::new(16, 1, "ancestry");
 }
 
 /// Every format ever written, oldest first. Append only: a line is never changed or removed, because
@@ -92,7 +101,7 @@ impl Format {
 pub const FORMATS: &[Format] = &[
     Format::ENTRY,
     Format::SNAPSHOT_RECORD,
-    Format::IDENTITY,
+    Format::IDENTITY_1,
     Format::RAFT_LOG,
     Format::PEER_FRAME,
     Format::PEER_HANDSHAKE,
@@ -101,6 +110,10 @@ pub const FORMATS: &[Format] = &[
     Format::SNAPSHOT_HEADER,
     Format::SNAPSHOT_FOOTER,
     Format::RAFT_NOTE,
+    Format::IDENTITY,
+    Format::LOG_END,
+    Format::PEER_MEMORY,
+    Format::ANCESTRY,
 ];
 
 /// A type that is stored or sent, and the format it is written in.
@@ -198,8 +211,8 @@ pub struct EnvelopeHeader {
 /// Reads the fixed part of an envelope, so that a reader knows how many bytes to fetch.
 ///
 /// # Errors
-/// [`CodecError::Truncated`], [`CodecError::ForeignMagic`], [`CodecError::Newer`] (envelope version)
-/// or [`CodecError::TooLong`] over `limit` or [`PAYLOAD_MAX`].
+/// [`CodecError::Truncated`], [`CodecError::ForeignMagic`] or [`CodecError::TooLong`] over `limit` or
+/// [`PAYLOAD_MAX`].
 pub fn envelope_header(bytes: &[u8], limit: usize) -> Result<EnvelopeHeader, CodecError> {
     let Some(header) = bytes.first_chunk::<ENVELOPE_BYTES>() else {
         return Err(CodecError::Truncated {
@@ -207,16 +220,9 @@ pub fn envelope_header(bytes: &[u8], limit: usize) -> Result<EnvelopeHeader, Cod
             have: bytes.len(),
         });
     };
-    let [magic, envelope_version, kind, version, ..] = *header;
+    let [magic, _, kind, ..] = *header;
     if magic != MAGIC {
         return Err(CodecError::ForeignMagic(magic));
-    }
-    if envelope_version != ENVELOPE_VERSION {
-        return Err(CodecError::Newer {
-            what: "envelope",
-            kind,
-            version,
-        });
     }
     let len = le_u32(header, 6) as usize;
     let limit = limit.min(PAYLOAD_MAX);
@@ -229,8 +235,8 @@ pub fn envelope_header(bytes: &[u8], limit: usize) -> Result<EnvelopeHeader, Cod
 /// Checks one whole envelope, all of `bytes`, up to its checksum; answers its kind.
 ///
 /// # Errors
-/// As [`envelope_header`], and [`CodecError::Truncated`], [`CodecError::LeftOver`] or
-/// [`CodecError::Checksum`].
+/// As [`envelope_header`], and [`CodecError::Truncated`], [`CodecError::LeftOver`],
+/// [`CodecError::Checksum`] or, the checksum being right, [`CodecError::Newer`] (envelope version).
 pub fn check_envelope(bytes: &[u8], limit: usize) -> Result<u8, CodecError> {
     let header = envelope_header(bytes, limit)?;
     let need = ENVELOPE_BYTES + header.len;
@@ -250,6 +256,13 @@ pub fn check_envelope(bytes: &[u8], limit: usize) -> Result<u8, CodecError> {
     let computed = checksum(&bytes[..CHECKED_HEADER], &bytes[ENVELOPE_BYTES..]);
     if stored != computed {
         return Err(CodecError::Checksum { stored, computed });
+    }
+    if bytes[1] != ENVELOPE_VERSION {
+        return Err(CodecError::Newer {
+            what: "envelope",
+            kind: bytes[2],
+            version: bytes[3],
+        });
     }
     Ok(header.kind)
 }
@@ -297,6 +310,26 @@ pub fn decode<T: Stored>(bytes: &[u8], limit: usize) -> Result<T, CodecError> {
         });
     }
     Ok(value)
+}
+
+/// As [`decode`], and also reads what an older release wrote as `Older`.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_since<T, Older>(bytes: &[u8], limit: usize) -> Result<T, CodecError>
+where
+    T: Stored + From<Older>,
+    Older: Stored,
+{
+    let older = Older::FORMAT;
+    match decode(bytes, limit) {
+        Err(CodecError::Newer { kind, version, .. })
+            if (kind, version) == (older.kind, older.version) =>
+        {
+            decode::<Older>(bytes, limit).map(T::from)
+        }
+        other => other,
+    }
 }
 
 fn check_format(bytes: &[u8], expected: Format) -> Result<(), CodecError> {

@@ -21,6 +21,8 @@ mod delta;
 mod negotiation;
 #[path = "http/operations.rs"]
 mod operations;
+#[path = "http/orders.rs"]
+mod orders;
 #[path = "http/page.rs"]
 mod page;
 #[path = "http/reads.rs"]

@@ -52,7 +52,8 @@ fn start(directory: &Path, ports: &[u16]) -> (watch::Sender<bool>, Vec<JoinHandl
     let nodes = (0..3)
         .map(|node| {
             let config = config(directory, ports, node);
-            let world = World::real(&config.node.data_dir).expect("the directory is free");
+            let world = World::real(&config.node.data_dir, &config.disk.limits())
+                .expect("the directory is free");
             let mut stopped = stop.subscribe();
             tokio::spawn(Server::run(config, world, async move {
                 let _ = stopped.wait_for(|stop| *stop).await;

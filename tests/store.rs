@@ -4,6 +4,8 @@
 #[path = "store/support.rs"]
 mod support;
 
+#[path = "store/damage_is_seen.rs"]
+mod damage_is_seen;
 #[path = "store/identity_survives_crashes.rs"]
 mod identity_survives_crashes;
 #[path = "store/log_behaves_as_a_list.rs"]
@@ -19,5 +21,7 @@ mod log_survives_kills;
 #[cfg(target_os = "linux")]
 #[path = "store/log_survives_power_cuts.rs"]
 mod log_survives_power_cuts;
+#[path = "store/room_is_kept_back.rs"]
+mod room_is_kept_back;
 #[path = "store/snapshots_survive_crashes.rs"]
 mod snapshots_survive_crashes;

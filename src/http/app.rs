@@ -12,7 +12,10 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::SharedClock;
-use crate::node::{Read, ReadOptions, Registrar, Renewal, WriteError, Written};
+use crate::node::{
+    AdminRefusal, Operator, Order, Read, ReadOptions, Registrar, Renewal, Report, WriteError,
+    Written,
+};
 use crate::registry::Command;
 
 use super::error::ApiError;
@@ -24,6 +27,7 @@ use super::reply::{self, Reply};
 /// The HTTP side of one node: make one, then [`super::serve`] it on each listener.
 pub struct App {
     node: Arc<dyn Registrar>,
+    operator: Arc<dyn Operator>,
     clock: SharedClock,
     limits: Limits,
     documents: Documents,
@@ -42,13 +46,14 @@ struct Cluster {
 
 impl App {
     /// An app that asks `node`. `metrics` may already hold other rooms' metrics; `/metrics` shows all.
-    pub fn new(
-        node: Arc<dyn Registrar>,
+    pub fn new<N: Registrar + Operator>(
+        node: Arc<N>,
         clock: SharedClock,
         limits: Limits,
         metrics: prometheus_client::registry::Registry,
     ) -> Arc<Self> {
         Arc::new(Self {
+            operator: Arc::clone(&node) as Arc<_>,
             node,
             clock,
             limits,
@@ -143,6 +148,16 @@ impl App {
         let written = renewing.await.unwrap_or(Err(WriteError::Unknown));
         self.metrics.wrote(WriteKind::Renewal, &written);
         Ok(written?)
+    }
+
+    /// Gives an order to the cluster, within the answer's deadline.
+    ///
+    /// # Errors
+    /// The node's [`AdminRefusal`]; after the deadline nobody knows: [`AdminRefusal::UnknownOutcome`].
+    pub(super) async fn operate(&self, order: Order) -> Result<Report, ApiError> {
+        let operating = timeout(self.limits.answer_timeout, self.operator.operate(order));
+        let operated = operating.await.unwrap_or(Err(AdminRefusal::UnknownOutcome));
+        Ok(operated?)
     }
 
     /// The cluster's id in 32 hexadecimal digits; empty until there is one.

@@ -9,9 +9,10 @@ use hyper::StatusCode;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
-use crate::node::{ReadError, WriteError};
+use crate::node::{AdminRefusal, BackupRefusal, ReadError, WriteError};
 use crate::wire::{Format, NotAcceptable, RegistrationError, UnsupportedMediaType};
 
+use super::refused_order::order_verdict;
 use super::reply::{self, Reply};
 use super::route::{BadPath, Methods};
 
@@ -50,10 +51,14 @@ pub(super) enum ApiError {
     QuotaExceeded,
     /// As many streams are open as may be.
     TooManyStreams,
+    /// Another backup is being taken from this node.
+    BackupRunning,
     /// A read was refused.
     Read(ReadError),
     /// A write was not acknowledged.
     Write(WriteError),
+    /// An order of an operator was refused.
+    Order(AdminRefusal),
     /// The handler's deadline passed; only a read has this, a write is [`WriteError::Unknown`].
     Deadline,
 }
@@ -64,9 +69,24 @@ impl From<ReadError> for ApiError {
     }
 }
 
+impl From<BackupRefusal> for ApiError {
+    fn from(refusal: BackupRefusal) -> Self {
+        match refusal {
+            BackupRefusal::Read(error) => Self::Read(error),
+            BackupRefusal::Running => Self::BackupRunning,
+        }
+    }
+}
+
 impl From<WriteError> for ApiError {
     fn from(error: WriteError) -> Self {
         Self::Write(error)
+    }
+}
+
+impl From<AdminRefusal> for ApiError {
+    fn from(refusal: AdminRefusal) -> Self {
+        Self::Order(refusal)
     }
 }
 
@@ -99,13 +119,13 @@ struct Explanation<'a> {
 }
 
 /// What follows from a refusal: its status, its code (a closed list, interface of `/v1`) and advice.
-struct Verdict {
+pub(super) struct Verdict {
     status: StatusCode,
     code: &'static str,
     hint: &'static str,
 }
 
-const fn verdict(status: StatusCode, code: &'static str, hint: &'static str) -> Verdict {
+pub(super) const fn verdict(status: StatusCode, code: &'static str, hint: &'static str) -> Verdict {
     Verdict { status, code, hint }
 }
 
@@ -168,8 +188,14 @@ impl ApiError {
                 "too_many_streams",
                 "use another node, or poll with wait=",
             ),
+            Self::BackupRunning => verdict(
+                StatusCode::TOO_MANY_REQUESTS,
+                "backup_running",
+                "wait for it to end, or take the backup from another node",
+            ),
             Self::Read(error) => read_verdict(*error),
             Self::Write(error) => write_verdict(*error),
+            Self::Order(refusal) => order_verdict(refusal),
             Self::Deadline => unavailable("deadline", "try again, or another node"),
         }
     }
@@ -190,8 +216,10 @@ impl ApiError {
             }
             Self::QuotaExceeded => "a quota of the registry would be exceeded".to_owned(),
             Self::TooManyStreams => "too many streams are open on this node".to_owned(),
+            Self::BackupRunning => BackupRefusal::Running.to_string(),
             Self::Read(error) => error.to_string(),
             Self::Write(error) => error.to_string(),
+            Self::Order(refusal) => refusal.to_string(),
             Self::Deadline => "the answer was not ready in time".to_owned(),
         }
     }
@@ -217,15 +245,30 @@ impl ApiError {
         reply
     }
 
+    /// What Eureka clients, who get no body, find in a header of its own.
+    const fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Write(WriteError::DiskFull) => Some("disk-full"),
+            Self::Write(WriteError::DiskStalled) => Some("disk-stalled"),
+            _ => None,
+        }
+    }
+
     fn add_headers(&self, reply: &mut Reply, code: &'static str) {
         let status = reply.status();
         let headers = reply.headers_mut();
         headers.insert(reply::ERROR, HeaderValue::from_static(code));
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            let unknown = matches!(self, Self::Write(WriteError::Unknown));
+            let unknown = matches!(
+                self,
+                Self::Write(WriteError::Unknown) | Self::Order(AdminRefusal::UnknownOutcome)
+            );
             let outcome = if unknown { "unknown" } else { "not-executed" };
             headers.insert(reply::OUTCOME, HeaderValue::from_static(outcome));
             headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECS));
+        }
+        if let Some(reason) = self.reason() {
+            headers.insert(reply::REASON, HeaderValue::from_static(reason));
         }
         match self {
             Self::MethodNotAllowed(methods) => {
@@ -266,7 +309,7 @@ fn explained(code: &str, message: String, hint: &str) -> Reply {
     reply
 }
 
-const fn unavailable(code: &'static str, hint: &'static str) -> Verdict {
+pub(super) const fn unavailable(code: &'static str, hint: &'static str) -> Verdict {
     verdict(StatusCode::SERVICE_UNAVAILABLE, code, hint)
 }
 
@@ -294,5 +337,10 @@ const fn write_verdict(error: WriteError) -> Verdict {
             "it may have been executed: read before you repeat it",
         ),
         WriteError::Stopping => unavailable("stopping", "use another node"),
+        WriteError::DiskFull => unavailable(
+            "disk_full",
+            "make room on the volumes of the nodes; heartbeats, reads and cancels go on",
+        ),
+        WriteError::DiskStalled => unavailable("disk_stalled", "use another node"),
     }
 }

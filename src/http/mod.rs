@@ -5,10 +5,11 @@
 //! every write goes through [`crate::node::Registrar`], every read is one view of it.
 //!
 //! The way of a request: `serve` accepts, `dispatch` finds the handler by `route`, `request` reads it
-//! whole, a handler in `writes`, `reads`, `delta`, `changes`, `status` or `page` answers through
-//! `reply`, or refuses through `error`.
+//! whole, a handler in `writes`, `reads`, `delta`, `changes`, `orders`, `status` or `page` answers
+//! through `reply`, or refuses through `error`.
 
 mod app;
+mod backup;
 mod changes;
 mod conversation;
 mod delta;
@@ -16,10 +17,12 @@ mod dispatch;
 mod error;
 mod limits;
 mod metrics;
+mod orders;
 mod page;
 mod process;
 mod query;
 mod reads;
+mod refused_order;
 mod rendered;
 mod reply;
 mod request;

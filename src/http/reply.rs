@@ -12,7 +12,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::StatusCode;
 use hyper::header::{
-    CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH, VARY,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH,
+    VARY,
 };
 
 use crate::node::{Read, Written};
@@ -37,6 +38,8 @@ pub(super) const AGE_MS: HeaderName = HeaderName::from_static("x-eureka-raft-age
 pub(super) const OLDEST_INDEX: HeaderName = HeaderName::from_static("x-eureka-raft-oldest-index");
 /// On a 503: `not-executed` or `unknown`.
 pub(super) const OUTCOME: HeaderName = HeaderName::from_static("x-eureka-raft-outcome");
+/// On a 503 that a disk is the reason of: `disk-full` or `disk-stalled`.
+pub(super) const REASON: HeaderName = HeaderName::from_static("x-eureka-raft-reason");
 /// The code of a refusal, where its body is empty.
 pub(super) const ERROR: HeaderName = HeaderName::from_static("x-eureka-raft-error");
 /// Asks for an answer at this index or later.
@@ -64,6 +67,14 @@ pub(super) fn document(media_type: &'static str, body: Bytes) -> Reply {
     reply
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    reply
+}
+
+/// `reply`, never to be kept by a cache.
+pub(super) fn uncached(mut reply: Reply) -> Reply {
+    reply
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     reply
 }
 

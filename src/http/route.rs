@@ -60,12 +60,31 @@ pub(super) enum Route {
     NodeStatus,
     /// `/v1/members`.
     Members,
+    /// `/v1/members/{name}/{action}`.
+    Member(String, MemberAction),
+    /// `/v1/leader/transfer`.
+    LeaderTransfer,
     /// `/v1/changes`.
     Changes,
+    /// `/v1/snapshot`.
+    Snapshot,
     /// Anything else under `/v1`.
     UnknownV1,
     /// Anything else.
     Unknown,
+}
+
+/// What may be done with a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MemberAction {
+    /// `promote`.
+    Promote,
+    /// `remove`.
+    Remove,
+    /// `replace`.
+    Replace,
+    /// `update`.
+    Update,
 }
 
 /// A path that cannot be anything: 400.
@@ -115,7 +134,7 @@ impl Route {
             ["livez"] => Ok(Self::Live),
             ["readyz"] => Ok(Self::Ready),
             ["metrics"] => Ok(Self::Metrics),
-            ["v1", ours @ ..] => Ok(Self::of_v1(ours)),
+            ["v1", ours @ ..] => Self::of_v1(ours),
             ["eureka", "v1" | "v2", rest @ ..] | ["eureka" | "v2", rest @ ..] => {
                 Self::of_eureka(rest)
             }
@@ -123,12 +142,19 @@ impl Route {
         }
     }
 
-    fn of_v1(segments: &[&str]) -> Self {
-        match segments {
-            ["status"] => Self::NodeStatus,
-            ["members"] => Self::Members,
-            ["changes"] => Self::Changes,
-            _ => Self::UnknownV1,
+    fn of_v1(segments: &[&str]) -> Result<Self, BadPath> {
+        let member = |name, action| Ok(Self::Member(decoded(name)?.into_owned(), action));
+        match *segments {
+            ["status"] => Ok(Self::NodeStatus),
+            ["members"] => Ok(Self::Members),
+            ["members", name, "promote"] => member(name, MemberAction::Promote),
+            ["members", name, "remove"] => member(name, MemberAction::Remove),
+            ["members", name, "replace"] => member(name, MemberAction::Replace),
+            ["members", name, "update"] => member(name, MemberAction::Update),
+            ["leader", "transfer"] => Ok(Self::LeaderTransfer),
+            ["changes"] => Ok(Self::Changes),
+            ["snapshot"] => Ok(Self::Snapshot),
+            _ => Ok(Self::UnknownV1),
         }
     }
 
@@ -157,7 +183,8 @@ impl Route {
     /// The methods it has; none for [`Route::Unknown`] and [`Route::UnknownV1`].
     pub(super) const fn methods(&self) -> Methods {
         match self {
-            Self::Application(_) => Methods("GET, HEAD, POST, OPTIONS"),
+            Self::Application(_) | Self::Members => Methods("GET, HEAD, POST, OPTIONS"),
+            Self::Member(..) | Self::LeaderTransfer => Methods("POST, OPTIONS"),
             Self::Instance(..) => Methods("GET, HEAD, PUT, DELETE, OPTIONS"),
             Self::InstanceStatus(..) => Methods("PUT, DELETE, OPTIONS"),
             Self::InstanceMetadata(..) | Self::AutoScalingGroup => Methods("PUT, OPTIONS"),
@@ -190,7 +217,13 @@ impl Route {
             Self::Metrics => "/metrics",
             Self::NodeStatus => "/v1/status",
             Self::Members => "/v1/members",
+            Self::Member(_, MemberAction::Promote) => "/v1/members/{name}/promote",
+            Self::Member(_, MemberAction::Remove) => "/v1/members/{name}/remove",
+            Self::Member(_, MemberAction::Replace) => "/v1/members/{name}/replace",
+            Self::Member(_, MemberAction::Update) => "/v1/members/{name}/update",
+            Self::LeaderTransfer => "/v1/leader/transfer",
             Self::Changes => "/v1/changes",
+            Self::Snapshot => "/v1/snapshot",
             Self::Bare | Self::UnknownV1 | Self::Unknown => "unknown",
         }
     }
@@ -200,7 +233,13 @@ impl Route {
     pub(super) const fn explains_errors(&self) -> bool {
         matches!(
             self,
-            Self::NodeStatus | Self::Members | Self::Changes | Self::UnknownV1
+            Self::NodeStatus
+                | Self::Members
+                | Self::Member(..)
+                | Self::LeaderTransfer
+                | Self::Changes
+                | Self::Snapshot
+                | Self::UnknownV1
         )
     }
 }
@@ -304,6 +343,12 @@ mod tests {
             ("/eureka", Ok(Route::Unknown)),
             ("/eureka/status", Ok(Route::StatusInfo)),
             ("/v1/status", Ok(Route::NodeStatus)),
+            (
+                "/v1/members/node%2D4/promote",
+                Ok(Route::Member("node-4".to_owned(), MemberAction::Promote)),
+            ),
+            ("/v1/members/node-4/bless", Ok(Route::UnknownV1)),
+            ("/v1/leader/transfer", Ok(Route::LeaderTransfer)),
             ("/v1/apps", Ok(Route::UnknownV1)),
             ("/v1", Ok(Route::UnknownV1)),
             ("/eureka/livez", Ok(Route::Unknown)),

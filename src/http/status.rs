@@ -48,7 +48,8 @@ pub(super) fn members(app: &App) -> Reply {
     })
 }
 
-fn json(value: &impl Serialize) -> Reply {
+/// A 200 with `value` as JSON.
+pub(super) fn json(value: &impl Serialize) -> Reply {
     let text = serde_json::to_vec(value).expect("plain structs with string keys are JSON");
     reply::document(Format::Json.media_type(), text.into())
 }

@@ -10,11 +10,13 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use crate::raft::Backup;
 use crate::registry::{
     AppName, Command, InstanceId, InstanceStatus, Origin, Outcome, Protection, Record, View,
 };
 
 use super::alarms::Alarm;
+use super::disk::DiskPart;
 
 /// How fresh an answer must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +93,23 @@ pub enum WriteError {
     /// The node is stopping. Not executed.
     #[error("the node is stopping")]
     Stopping,
+    /// It would grow the registry, and fewer than a majority of the nodes have room. Not executed.
+    #[error("the disks of too many nodes are full")]
+    DiskFull,
+    /// The disk of this node, which leads or nobody does, does not answer. Not executed.
+    #[error("the disk of this node does not answer")]
+    DiskStalled,
+}
+
+/// Why there is no backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BackupRefusal {
+    /// What it has to hold could not be established.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Another one is being taken from this node.
+    #[error("a backup is being taken from this node already")]
+    Running,
 }
 
 /// A heartbeat.
@@ -121,6 +140,9 @@ pub trait Registrar: Send + Sync + 'static {
 
     /// Returns when the catalogue applied here has moved beyond `catalogue_index`, or after `deadline`.
     fn wait_beyond(&self, catalogue_index: u64, deadline: Duration) -> BoxFuture<'_, ()>;
+
+    /// Begins a backup that holds every write acknowledged before this call.
+    fn backup(&self) -> BoxFuture<'_, Result<Backup, BackupRefusal>>;
 
     /// Returns when this node has applied `index`.
     fn reach(&self, index: u64) -> BoxFuture<'_, Result<(), ReadError>>;
@@ -160,6 +182,8 @@ pub struct NodeStatus {
     pub protection: Protection,
     /// The change history.
     pub delta: DeltaPart,
+    /// The volume of its data directory.
+    pub disk: DiskPart,
     /// What an operator must know now.
     pub alarms: Vec<Alarm>,
 }
@@ -254,6 +278,13 @@ pub struct MemberStatus {
     pub name: String,
     /// `leader`, `voter` or `learner`.
     pub role: String,
+    /// What it is to be: `voter`, or `learner` if it stays one until somebody promotes it. A learner
+    /// that is to be a voter is on its way: `lag` says how far.
+    pub seat: String,
+    /// The member whose place it is to take.
+    pub replaces: Option<String>,
+    /// Committed entries it has not applied, as far as this node knows.
+    pub lag: Option<u64>,
     /// Where peers reach it.
     pub peer: String,
     /// Where clients reach it.

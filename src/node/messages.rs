@@ -10,6 +10,7 @@ use crate::registry::{Command, Outcome};
 use crate::store::identity::PlannedMember;
 
 use super::api::NodeStatus;
+use super::operator::{AdminRefusal, Order, Report};
 
 /// A request from one node to another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,10 @@ pub enum Request {
     StorePlan(Plan),
     /// Your status, for the page and for `status`.
     Status,
+    /// An operator's order for the leader. The receiver carries it out or refuses; it never forwards it.
+    Admin(Order),
+    /// An empty node wants to become a member.
+    Join(JoinRequest),
 }
 
 impl Stored for Request {
@@ -43,6 +48,10 @@ pub enum Answer {
     StorePlan(PlanAnswer),
     /// To `Status`.
     Status(Box<NodeStatus>),
+    /// To `Admin`.
+    Admin(Box<Result<Report, AdminRefusal>>),
+    /// To `Join`.
+    Join(JoinAnswer),
 }
 
 /// What became of a forwarded batch.
@@ -63,6 +72,8 @@ pub enum ForwardAnswer {
     Unknown,
     /// Certainly not executed: too many writes wait on the leader.
     Overloaded,
+    /// Certainly not executed: the batch would grow the registry, and too many disks are full.
+    DiskFull,
 }
 
 /// Introduces an empty or starting node to another by name.
@@ -83,6 +94,8 @@ pub struct ProbeAnswer {
     pub cluster_id: Option<u128>,
     /// The incarnation that cluster binds the asker's name to, if it knows the name.
     pub your_incarnation: Option<u128>,
+    /// Whether the answerer waits to become a member of a running cluster.
+    pub joining: bool,
 }
 
 /// The plan of a first start.
@@ -103,4 +116,31 @@ pub enum PlanAnswer {
     NotMe,
     /// I belong to another cluster or plan.
     OtherCluster(u128),
+}
+
+/// An empty node that wants to become a member. Repeating it continues where it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinRequest {
+    /// The asker; its id is 0.
+    pub member: PlannedMember,
+    /// The member whose lost disk it stands for.
+    pub replaces: Option<u64>,
+}
+
+/// Answers a [`JoinRequest`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JoinAnswer {
+    /// It is a member of this cluster, under this id.
+    Admitted {
+        /// The cluster.
+        cluster_id: u128,
+        /// The asker's id in it, for good.
+        id: u64,
+    },
+    /// The leader is at this peer address.
+    Ask(String),
+    /// Not now, for this reason: ask again.
+    Later(String),
+    /// Never, as things are. The cluster that says so.
+    Refused(u128, AdminRefusal),
 }

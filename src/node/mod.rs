@@ -6,16 +6,27 @@
 mod admission;
 mod alarms;
 mod api;
+mod backup;
 mod batcher;
+mod council;
+mod disk;
 mod first_start;
 mod flight;
+mod invitations;
+mod joining;
 mod leader_time;
 mod lease_clock;
+mod lineup;
 mod membership;
 mod messages;
+pub mod operator;
+mod orders;
 mod peer_desk;
 mod reads;
+mod steward;
+mod suspicion;
 mod sweep;
+mod welcome;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -25,26 +36,35 @@ use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
 use crate::clock::SharedClock;
-use crate::raft::{MemberView, Raft, RaftStatus, Receiving, Role};
+use crate::raft::{Goal, MemberView, Raft, RaftStatus, Receiving, Role};
 use crate::registry::{Command, InstanceStatus, Origin, Outcome, Protection, Record, Settings};
+use crate::store::DiskHealth;
 use crate::store::identity::PlannedMember;
 
+pub use crate::raft::Backup;
 pub use admission::WaitingLimits;
 pub use alarms::{Alarm, AlarmBoard, AlarmKind};
 pub use api::{
-    ClusterPart, Consistency, DeltaPart, LogPart, MemberStatus, NodePart, NodeStatus, Read,
-    ReadError, ReadOptions, Readiness, Registrar, RegistryPart, Renewal, SnapshotReceiving,
-    StatePart, WriteError, Written,
+    BackupRefusal, ClusterPart, Consistency, DeltaPart, LogPart, MemberStatus, NodePart,
+    NodeStatus, Read, ReadError, ReadOptions, Readiness, Registrar, RegistryPart, Renewal,
+    SnapshotReceiving, StatePart, WriteError, Written,
 };
 pub use batcher::WriteLimits;
-pub use first_start::{FirstStart, FirstStartError, InitialMember};
-pub use messages::{Answer, ForwardAnswer, Plan, PlanAnswer, Probe, ProbeAnswer, Request};
+pub use disk::{DiskPart, DiskSpeed};
+pub use first_start::{FirstStart, FirstStartError, InitialMember, WayIn};
+pub use messages::{
+    Answer, ForwardAnswer, JoinAnswer, JoinRequest, Plan, PlanAnswer, Probe, ProbeAnswer, Request,
+};
+pub use operator::{AdminRefusal, Change, Lineup, Mode, Operator, Order, Report, Seat};
 pub use peer_desk::PeerDesk;
 
 use batcher::{Batcher, Fate, Refused, WriteQueue};
+use council::Council;
+use disk::{DiskDesk, Refusal};
 use leader_time::LeaderTime;
 use membership::Members;
 use reads::Reads;
+use steward::Steward;
 use sweep::Sweep;
 
 /// How a node behaves; from its configuration.
@@ -69,6 +89,7 @@ pub struct Node {
     running: OnceLock<Running>,
     stopping: AtomicBool,
     alarms: Arc<AlarmBoard>,
+    disk: Arc<DiskDesk>,
 }
 
 /// What a node has once Raft runs.
@@ -77,17 +98,19 @@ struct Running {
     queue: WriteQueue,
     reads: Arc<Reads>,
     members: Arc<Members>,
+    council: Arc<Council>,
 }
 
 impl Node {
-    /// A node that answers "not ready" until [`Node::run`].
-    pub fn new(first_start: Arc<FirstStart>, options: NodeOptions) -> Arc<Self> {
+    /// A node on `disk` that answers "not ready" until [`Node::run`].
+    pub fn new(first_start: Arc<FirstStart>, options: NodeOptions, disk: DiskHealth) -> Arc<Self> {
         Arc::new(Self {
             first_start,
             options,
             running: OnceLock::new(),
             stopping: AtomicBool::new(false),
             alarms: Arc::default(),
+            disk: DiskDesk::new(disk),
         })
     }
 
@@ -111,6 +134,21 @@ impl Node {
         let reads = Arc::new(Reads::new(raft.clone(), self.options.reads_default, clock));
         let catching_up = Arc::clone(&reads);
         tasks.spawn(async move { catching_up.catch_up().await });
+        let cluster_id = self.first_start.identity().cluster_id.unwrap_or_default();
+        let council = Arc::new(Council::new(raft.clone(), cluster_id, Arc::clone(&members)));
+        let steward = Steward {
+            council: Arc::clone(&council),
+        };
+        tasks.spawn(steward.run());
+        tasks.spawn(suspicion::watch(raft.clone(), Arc::clone(&self.alarms)));
+        let watch = disk::Watch {
+            name: self.first_start.identity().name,
+            raft: raft.clone(),
+            desk: Arc::clone(&self.disk),
+            members: Arc::clone(&members),
+            alarms: Arc::clone(&self.alarms),
+        };
+        tasks.spawn(watch.run());
         let fresh = self
             .running
             .set(Running {
@@ -118,6 +156,7 @@ impl Node {
                 queue,
                 reads,
                 members,
+                council,
             })
             .is_ok();
         assert!(fresh, "a node runs once");
@@ -143,6 +182,13 @@ impl Node {
         self.running.get().map(|running| &running.queue)
     }
 
+    /// Somebody probed in the name of a member, from another data directory.
+    fn met_an_impostor_of(&self, name: &str) {
+        if let Some(running) = self.running.get() {
+            running.raft.accuse_of_another_disk(name);
+        }
+    }
+
     /// The membership as the first start sees it, once Raft knows one.
     fn planned_members(&self) -> Option<Vec<PlannedMember>> {
         let members = self.running.get()?.raft.status().members;
@@ -162,6 +208,7 @@ impl Node {
             return Err(WriteError::Stopping);
         }
         let running = self.running.get().ok_or(WriteError::NoLeader)?;
+        self.check_disk(&running.raft, std::slice::from_ref(&command))?;
         let fate = running
             .queue
             .submit(vec![command])
@@ -184,8 +231,31 @@ impl Node {
             }
             Ok(Fate::NotExecuted) => Err(WriteError::NoLeader),
             Ok(Fate::Overloaded) => Err(WriteError::Overloaded),
+            Ok(Fate::DiskFull) => Err(WriteError::DiskFull),
             Ok(Fate::Unknown) | Err(_) => Err(WriteError::Unknown),
         }
+    }
+
+    /// Refuses what the disks have no room for, and what would wait for a disk that does not answer: a
+    /// follower's own disk does not matter to what it forwards.
+    fn check_disk(&self, raft: &Raft, commands: &[Command]) -> Result<(), WriteError> {
+        let leader = raft.leadership().borrow().leader;
+        let forwards = leader.is_some_and(|leader| leader != raft.me());
+        let admitted = self.disk.admit(commands).and_then(|()| match forwards {
+            true => Ok(()),
+            false => self.disk.admit_as_leader(),
+        });
+        admitted.map_err(|refusal| match refusal {
+            Refusal::Full => WriteError::DiskFull,
+            Refusal::Stalled => WriteError::DiskStalled,
+        })
+    }
+
+    /// Whether a batch that another node forwarded may be proposed here.
+    fn admit_forwarded(&self, commands: &[Command]) -> Result<(), Refusal> {
+        self.disk
+            .admit(commands)
+            .and_then(|()| self.disk.admit_as_leader())
     }
 
     async fn renew_lease(&self, renewal: Renewal) -> Result<Written, WriteError> {
@@ -232,7 +302,7 @@ impl Node {
     pub fn own_status(&self) -> NodeStatus {
         let identity = self.first_start.identity();
         let Some(running) = self.running.get() else {
-            return starting_status(&identity.name);
+            return starting_status(&identity.name, self.disk.part());
         };
         let raft = running.raft.status();
         let view = running.raft.state().view();
@@ -287,6 +357,7 @@ impl Node {
             delta: DeltaPart {
                 oldest_index: view.oldest_cursor(),
             },
+            disk: self.disk.part(),
             alarms: self.alarms.active(),
         }
     }
@@ -314,26 +385,27 @@ impl Node {
             return vec!["stopping".to_owned()];
         }
         let Some(running) = self.running.get() else {
-            let missing = self.first_start.missing();
-            return vec![match missing.is_empty() {
-                true => "starting".to_owned(),
-                false => format!(
-                    "waiting for {} to answer for the first time",
-                    missing.join(", ")
-                ),
-            }];
+            return vec![self.first_start.waits_for()];
         };
         let status = running.raft.status();
         let mut reasons = Vec::new();
         if !self.is_led(&status) {
             reasons.push("no leader that reaches a quorum is known".to_owned());
         }
-        if !status
+        match status
             .members
             .iter()
-            .any(|view| view.member.id == running.raft.me() && view.voter)
+            .find(|view| view.member.id == running.raft.me())
         {
-            reasons.push("not a voter yet".to_owned());
+            None => reasons.push("not a member yet".to_owned()),
+            Some(own) if !own.voter && own.member.goal != Goal::Stay => {
+                reasons.push("not a voter yet".to_owned());
+            }
+            // A learner that stays one serves reads and forwards writes.
+            Some(_) => {}
+        }
+        if self.disk.is_stalled() {
+            reasons.push("the disk does not answer".to_owned());
         }
         if !running.reads.is_caught_up() {
             reasons.push("what was committed before the start is not all applied yet".to_owned());
@@ -349,7 +421,7 @@ impl Node {
 /// A node this many entries behind what it knows to be committed is not ready.
 const READY_LAG_MAX: u64 = 100;
 
-fn starting_status(name: &str) -> NodeStatus {
+fn starting_status(name: &str, disk: DiskPart) -> NodeStatus {
     NodeStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         node: NodePart {
@@ -379,6 +451,7 @@ fn starting_status(name: &str) -> NodeStatus {
             allowed_silent: 0,
         },
         delta: DeltaPart::default(),
+        disk,
         alarms: Vec::new(),
     }
 }
@@ -409,6 +482,10 @@ impl Registrar for Node {
             // Both ways of ending are the caller's to look at: it reads the view again.
             let _ = tokio::time::timeout(deadline, moved).await;
         })
+    }
+
+    fn backup(&self) -> BoxFuture<'_, Result<Backup, BackupRefusal>> {
+        Box::pin(self.begin_backup())
     }
 
     fn reach(&self, index: u64) -> BoxFuture<'_, Result<(), ReadError>> {

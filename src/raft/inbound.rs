@@ -113,7 +113,7 @@ impl Inbound {
         receiver: SnapshotReceiver,
     ) -> io::Result<Prepared> {
         let verified = receiver.verify()?;
-        let covers = snapshots::covers(verified.meta())?;
+        let (covers, _removed) = snapshots::covers(verified.meta())?;
         let last = covers.last_log_id.map(Position::from);
         if last.is_some_and(|last| (last.term, last.node) > (vote.term, vote.node_id)) {
             let text = "a snapshot of a later term than its sender's";

@@ -7,25 +7,34 @@
 //! (followers) → `state_machine` (applied, published) → back. A read goes [`Raft::read_index`] →
 //! `read_index` (one round for all that wait) → the leader → [`Raft::applied`].
 
+mod backup;
+mod change;
 mod compaction;
 mod error;
 mod failure;
 mod gate;
 mod inbound;
+mod keeper;
 mod log_store;
+mod look;
+mod memories;
 mod network;
+pub mod offline;
 mod peer;
 mod read_index;
 mod records;
+mod removed;
 mod service;
 mod settings;
 mod snapshots;
 mod start;
 mod state_cell;
+mod state_hashes;
 mod state_machine;
 mod status;
 #[cfg(test)]
 mod storage_suite;
+mod suspects;
 mod types;
 mod watcher;
 
@@ -40,34 +49,47 @@ use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, InitializeError as CoreInitializeError, RaftError};
 use openraft::impls::OneshotResponder;
 use openraft::vote::RaftLeaderId;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::codec;
 use crate::registry::{Entry, Outcome};
-use crate::store::SnapshotFiles;
 use crate::store::log::LogStorage;
+use crate::store::{MemoryFile, SnapshotFiles, blocking};
 
 use failure::FailureCell;
 use inbound::Inbound;
+use keeper::Keeper;
 use peer::{Answer, Question};
 use read_index::ReadQueue;
+use removed::RemovedMembers;
 use service::Core;
+use suspects::Suspects;
 use types::{Blob, LeaderId};
 use watcher::Members;
 
+pub use backup::{BACKUPS_MAX, Backup, BackupError};
+pub use change::{ChangeError, FIRST_LATER_ID, MemberChange};
 pub use error::{
-    CallError, Failure, InitializeError, ProposeError, ReadIndexError, StartError, TransferError,
+    CallError, Failure, InitializeError, MeetError, ProposeError, ReadIndexError, StartError,
+    TransferError,
+};
+pub use look::{
+    CoveredView, EntryContent, EntryView, LogPosition, MembershipView, look_at_purge,
+    look_at_record, look_at_snapshot, restore,
 };
 pub use peer::{HandshakeRefusal, PeerHandler, PeerIdentity, Peers, Refusal};
 pub use settings::RaftSettings;
 pub use state_cell::StateCell;
 pub use status::{Leadership, MemberView, RaftStatus, Receiving, Role};
-pub use types::Member;
+pub use suspects::Accused;
+pub use types::{Goal, Member};
 
 /// Reads that may wait for an index at once.
 pub const READS_WAITING_MAX: usize = 65_536;
+/// What a snapshot may take beyond a quarter more than the last one, 1 MiB.
+const SNAPSHOT_BYTES_SPARE: u64 = 1 << 20;
 /// How long a hand-over of leadership may take.
 const TRANSFER_MAX: Duration = Duration::from_secs(3);
 
@@ -83,12 +105,24 @@ pub struct RaftParts {
     pub log: Arc<dyn LogStorage>,
     /// The snapshots.
     pub snapshots: SnapshotFiles,
+    /// What this node remembers of the others.
+    pub memory: MemoryFile,
     /// The connections, listening already, and knowing cluster and id of this node.
     pub peers: Peers,
 }
 
 /// A voter not heard of for longer is not handed leadership.
 const ALIVE_MS_MAX: u64 = 2_000;
+
+/// Whether this node stands for election when it hears of no leader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Candidacy {
+    /// It does.
+    #[default]
+    Allowed,
+    /// It leaves it to the others. It votes all the same.
+    Withheld,
+}
 
 /// An entry that was committed and applied here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +142,7 @@ pub struct Raft {
 struct Inner {
     core: Core,
     me: u64,
+    cluster_id: u128,
     peers: Peers,
     cell: Arc<StateCell>,
     inbound: Arc<Inbound>,
@@ -115,8 +150,17 @@ struct Inner {
     leadership: watch::Receiver<Leadership>,
     reads: ReadQueue,
     read_rounds: Arc<AtomicU64>,
+    removed: RemovedMembers,
     failure: FailureCell,
+    suspects: Suspects,
+    keeper: Arc<Keeper>,
+    /// A place for each backup that is being taken.
+    backups: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
+    candidacy: watch::Sender<Candidacy>,
+    snapshots: SnapshotFiles,
+    /// Bytes of entries appended since the last snapshot was begun.
+    appended_bytes: Arc<AtomicU64>,
     /// Aborted when the last handle is dropped; awaited by `shutdown`.
     tasks: tokio::sync::Mutex<JoinSet<()>>,
 }
@@ -270,6 +314,28 @@ impl Raft {
         }
     }
 
+    /// Asks whoever listens at `addr`, on the application's channel.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn call_addr(
+        &self,
+        addr: &str,
+        request: Bytes,
+        deadline: Duration,
+    ) -> Result<Bytes, CallError> {
+        let answered = self.inner.peers.call_addr(addr, request, deadline).await;
+        answered.map(|(_from, answer)| answer)
+    }
+
+    /// Who listens at `addr`, by its handshake.
+    ///
+    /// # Errors
+    /// [`MeetError`].
+    pub async fn meet(&self, addr: &str) -> Result<PeerIdentity, MeetError> {
+        self.inner.peers.meet(addr).await
+    }
+
     /// Hands leadership to `to`, or to the voter that holds most; returns the new leader.
     ///
     /// # Errors
@@ -307,6 +373,63 @@ impl Raft {
         }
     }
 
+    /// From now on this node stands for election or not. Before it may vote at all it does not.
+    pub fn set_candidacy(&self, candidacy: Candidacy) {
+        self.inner
+            .candidacy
+            .send_if_modified(|now| std::mem::replace(now, candidacy) != candidacy);
+    }
+
+    /// Gives up leadership for certain: asks `to`, or the voter that holds most, to take over, and shows
+    /// no sign of life until somebody has. Returns when another term has begun.
+    ///
+    /// # Errors
+    /// [`TransferError::NotLeader`]; [`TransferError::Stopped`].
+    pub async fn step_aside(&self, to: Option<u64>) -> Result<(), TransferError> {
+        let mut leadership = self.leadership();
+        let left = leadership.borrow_and_update().term;
+        self.inner.core.runtime_config().heartbeat(false);
+        let asked = self.transfer_leadership(to).await;
+        // Who was asked and did not take over leaves a leader that may not propose: the others' election
+        // timeout is what ends that, so this leader stays silent until it has.
+        let gone = match asked {
+            Err(TransferError::NotLeader) => Err(TransferError::NotLeader),
+            _ => leadership
+                .wait_for(|now| now.term > left)
+                .await
+                .map(drop)
+                .map_err(|_ended| TransferError::Stopped),
+        };
+        self.inner.core.runtime_config().heartbeat(true);
+        gone
+    }
+
+    /// Bytes of entries that a snapshot would save.
+    pub fn bytes_since_snapshot(&self) -> u64 {
+        self.inner.appended_bytes.load(Ordering::Relaxed)
+    }
+
+    /// About how many bytes the next snapshot takes on disk, by the last one.
+    pub fn snapshot_bytes_next(&self) -> u64 {
+        let last = self.inner.snapshots.latest().map_or(0, |meta| meta.size);
+        last.saturating_add(last / 4)
+            .saturating_add(SNAPSHOT_BYTES_SPARE)
+    }
+
+    /// Builds a snapshot and purges everything it covers, whatever the settings would keep; of older
+    /// snapshots only the newest is there meanwhile.
+    pub async fn compact(&self) {
+        let snapshots = self.inner.snapshots.clone();
+        if let Err(error) = blocking(move || snapshots.keep_newest()).await {
+            tracing::warn!(%error, "an older snapshot could not be removed");
+        }
+        self.snapshot_now().await;
+        let covered = compaction::snapshot_index(&self.inner.core);
+        if self.inner.core.trigger().purge_log(covered).await.is_err() {
+            tracing::debug!("Raft ended before the log was purged");
+        }
+    }
+
     /// Builds a snapshot of what is applied, and purges what it covers. Returns when it is on disk, or
     /// when Raft has ended.
     pub async fn snapshot_now(&self) {
@@ -335,6 +458,21 @@ impl Raft {
         let mut tasks = self.inner.tasks.lock().await;
         tasks.abort_all();
         while tasks.join_next().await.is_some() {}
+        self.inner.keeper.write().await;
+    }
+
+    /// Members whose data directory is not the one the cluster knows, and why, as it changes.
+    pub fn suspects(&self) -> watch::Receiver<Accused> {
+        self.inner.suspects.subscribe()
+    }
+
+    /// Holds against the member `name`, until it shakes hands, that another directory came in its name.
+    /// No member is no news.
+    pub fn accuse_of_another_disk(&self, name: &str) {
+        let members = self.inner.members.all();
+        if members.values().any(|member| member.name == name) {
+            self.inner.suspects.accuse(name, service::FOREIGN);
+        }
     }
 
     /// Set once, when Raft is dead for good: the process must end.

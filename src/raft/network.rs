@@ -28,6 +28,7 @@ use super::peer::{
 use super::records::{to_stored_vote, to_vote};
 use super::snapshots::{Handover, Snapshot};
 use super::types::{Member, TypeConfig, Vote};
+use super::watcher::Members;
 
 /// The pause between attempts to reach a peer that is down.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
@@ -37,6 +38,8 @@ const SNAPSHOT_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Makes a client for each peer and purpose.
 pub(super) struct Network {
     pub(super) peers: Peers,
+    /// Where they are now: openraft keeps a client while a member moves.
+    pub(super) members: Members,
     /// How long a vote may take to come back.
     pub(super) vote_max: Duration,
 }
@@ -51,6 +54,8 @@ enum Purpose {
 /// One peer, for one purpose.
 pub(super) struct PeerClient {
     peers: Peers,
+    members: Members,
+    /// Who, and where when this was made.
     member: Member,
     purpose: Purpose,
     vote_max: Duration,
@@ -60,6 +65,7 @@ impl Network {
     fn client(&self, node: &Member, purpose: Purpose) -> PeerClient {
         PeerClient {
             peers: self.peers.clone(),
+            members: self.members.clone(),
             member: node.clone(),
             purpose,
             vote_max: self.vote_max,
@@ -71,10 +77,7 @@ impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = PeerClient;
 
     async fn new_client(&mut self, _target: u64, node: &Member) -> PeerClient {
-        self.client(
-            node,
-            Purpose::Log(LogConnection::new(self.peers.clone(), node.clone())),
-        )
+        self.client(node, Purpose::Log(LogConnection::new(self.peers.clone())))
     }
 
     async fn new_heartbeat_client(&mut self, _target: u64, node: &Member) -> PeerClient {
@@ -90,9 +93,16 @@ type RpcError = RPCError<TypeConfig>;
 type Answers<'s> = BoxStream<'s, Result<StreamAppendResult<TypeConfig>, RpcError>>;
 
 impl PeerClient {
+    /// The peer, where it is now. One that was added a moment ago is not known there yet.
+    fn member(&self) -> Member {
+        self.members
+            .get(self.member.id)
+            .unwrap_or_else(|| self.member.clone())
+    }
+
     async fn ask(&self, question: Question, deadline: Duration) -> Result<Answer, RpcError> {
         self.peers
-            .ask(&self.member, question, deadline)
+            .ask(&self.member(), question, deadline)
             .await
             .map_err(|error| match error {
                 CallError::NotSent => RPCError::Unreachable(self.unreachable(&error)),
@@ -116,14 +126,17 @@ impl PeerClient {
     where
         S: Stream<Item = AppendEntriesRequest<TypeConfig>> + Send + Unpin + 'static,
     {
-        let name = self.member.name.clone();
+        let (member, name) = (self.member(), self.member.name.clone());
         let Purpose::Log(connection) = &mut self.purpose else {
             return Ok(stream::empty().boxed());
         };
         let unreachable = move |error: LogError| {
             RPCError::Unreachable(Unreachable::from_string(format!("{name}: {error}")))
         };
-        let answers = connection.stream(input).await.map_err(&unreachable)?;
+        let answers = connection
+            .stream(&member, input)
+            .await
+            .map_err(&unreachable)?;
         Ok(answers
             .map(move |answer| answer.map_err(&unreachable))
             .boxed())
@@ -219,7 +232,8 @@ impl NetSnapshot<TypeConfig> for PeerClient {
         option: RPCOption,
     ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
         let (vote, file) = (to_stored_vote(&vote), snapshot.snapshot.file);
-        let sending = send_snapshot(&self.peers, &self.member, vote, file, option.hard_ttl());
+        let member = self.member();
+        let sending = send_snapshot(&self.peers, &member, vote, file, option.hard_ttl());
         let sent = tokio::select! {
             sent = sending => sent,
             closed = cancel => return Err(StreamingError::Closed(closed)),

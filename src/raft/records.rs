@@ -15,8 +15,10 @@ use crate::codec::{self, CodecError, Format, Stored};
 use crate::store::identity::StoredVote;
 use crate::store::log::LogRecord;
 
+use super::removed::Removed;
 use super::types::{
-    Blob, LeaderId, LogEntry, LogId, Member, Membership, Payload, RaftMeta, StoredMembership, Vote,
+    Blob, Goal, LeaderId, LogEntry, LogId, Member, Membership, Payload, RaftMeta, StoredMembership,
+    Vote,
 };
 
 /// The longest record of the log: an entry, or a membership of some thousand members.
@@ -65,13 +67,59 @@ enum StoredPayload {
     /// A `registry::Entry`, encoded.
     Normal(Blob),
     Membership(StoredMembers),
+    /// The same, with what some of the members are on their way to.
+    MembershipWithGoals(StoredMembers, BTreeMap<u64, Goal>),
 }
 
 /// Who the members are; two sets of voters while one replaces the other.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct StoredMembers {
     voters: Vec<BTreeSet<u64>>,
-    members: BTreeMap<u64, Member>,
+    members: BTreeMap<u64, StoredMember>,
+}
+
+/// A member without its goal.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct StoredMember {
+    id: u64,
+    name: String,
+    incarnation: u128,
+    peer_addr: String,
+    http_addr: String,
+}
+
+impl From<&Member> for StoredMember {
+    fn from(member: &Member) -> Self {
+        Self {
+            id: member.id,
+            name: member.name.clone(),
+            incarnation: member.incarnation,
+            peer_addr: member.peer_addr.clone(),
+            http_addr: member.http_addr.clone(),
+        }
+    }
+}
+
+impl StoredMember {
+    fn with(self, goal: Goal) -> Member {
+        Member {
+            id: self.id,
+            name: self.name,
+            incarnation: self.incarnation,
+            peer_addr: self.peer_addr,
+            http_addr: self.http_addr,
+            goal,
+        }
+    }
+}
+
+/// What members are on their way to; only those that are.
+fn goals(membership: &Membership) -> BTreeMap<u64, Goal> {
+    membership
+        .nodes()
+        .filter(|(_, member)| member.goal != Goal::Stay)
+        .map(|(id, member)| (*id, member.goal))
+        .collect()
 }
 
 impl From<&Membership> for StoredMembers {
@@ -80,17 +128,20 @@ impl From<&Membership> for StoredMembers {
             voters: membership.get_joint_config().clone(),
             members: membership
                 .nodes()
-                .map(|(id, node)| (*id, node.clone()))
+                .map(|(id, node)| (*id, node.into()))
                 .collect(),
         }
     }
 }
 
-impl TryFrom<StoredMembers> for Membership {
-    type Error = CodecError;
-
-    fn try_from(stored: StoredMembers) -> Result<Self, CodecError> {
-        Self::new(stored.voters, stored.members).map_err(|error| CodecError::Malformed {
+impl StoredMembers {
+    fn with(self, goals: &BTreeMap<u64, Goal>) -> Result<Membership, CodecError> {
+        let goal = |id: u64| goals.get(&id).copied().unwrap_or_default();
+        let members = self.members.into_iter();
+        let members: BTreeMap<u64, Member> = members
+            .map(|(id, member)| (id, member.with(goal(id))))
+            .collect();
+        Membership::new(self.voters, members).map_err(|error| CodecError::Malformed {
             what: "membership",
             reason: error.to_string(),
         })
@@ -102,7 +153,7 @@ impl From<LogEntry> for StoredEntry {
         let payload = match entry.payload {
             EntryPayload::Blank => StoredPayload::Blank,
             EntryPayload::Normal(blob) => StoredPayload::Normal(blob),
-            EntryPayload::Membership(membership) => StoredPayload::Membership((&membership).into()),
+            EntryPayload::Membership(membership) => to_payload(&membership),
         };
         Self {
             at: entry.log_id.into(),
@@ -118,9 +169,23 @@ impl TryFrom<StoredEntry> for LogEntry {
         let payload: Payload = match stored.payload {
             StoredPayload::Blank => EntryPayload::Blank,
             StoredPayload::Normal(blob) => EntryPayload::Normal(blob),
-            StoredPayload::Membership(members) => EntryPayload::Membership(members.try_into()?),
+            StoredPayload::Membership(members) => {
+                EntryPayload::Membership(members.with(&BTreeMap::new())?)
+            }
+            StoredPayload::MembershipWithGoals(members, goals) => {
+                EntryPayload::Membership(members.with(&goals)?)
+            }
         };
         Ok(Self::new(stored.at.into(), payload))
+    }
+}
+
+/// In the older form where it says everything.
+fn to_payload(membership: &Membership) -> StoredPayload {
+    let goals = goals(membership);
+    match goals.is_empty() {
+        true => StoredPayload::Membership(membership.into()),
+        false => StoredPayload::MembershipWithGoals(membership.into(), goals),
     }
 }
 
@@ -153,6 +218,10 @@ pub(super) enum Note {
     Purged(Position),
     /// What a snapshot covers.
     Snapshot(Covered),
+    /// The same as [`Note::Snapshot`], with what the members are on their way to and who was removed.
+    SnapshotWithPast(Covered, BTreeMap<u64, Goal>, Vec<Removed>),
+    /// What a backup covers, and of which cluster it is.
+    Backup(u128, Covered),
 }
 
 impl Stored for Note {
@@ -177,27 +246,46 @@ impl From<&RaftMeta> for Covered {
     }
 }
 
-impl TryFrom<Covered> for RaftMeta {
-    type Error = CodecError;
-
-    fn try_from(covered: Covered) -> Result<Self, CodecError> {
-        let members_at = covered.members_at.map(LogId::from);
-        Ok(Self {
-            last_log_id: covered.last.map(LogId::from),
-            last_membership: StoredMembership::new(members_at, covered.members.try_into()?),
+impl Covered {
+    fn with(self, goals: &BTreeMap<u64, Goal>) -> Result<RaftMeta, CodecError> {
+        let members_at = self.members_at.map(LogId::from);
+        Ok(RaftMeta {
+            last_log_id: self.last.map(LogId::from),
+            last_membership: StoredMembership::new(members_at, self.members.with(goals)?),
         })
     }
 }
 
-/// The note of a snapshot.
-pub(super) fn snapshot_note(meta: &RaftMeta) -> Vec<u8> {
-    codec::encode(&Note::Snapshot(meta.into()))
+/// The note of a snapshot, in the older form where that says everything.
+pub(super) fn snapshot_note(meta: &RaftMeta, removed: Vec<Removed>) -> Vec<u8> {
+    let goals = goals(meta.last_membership.membership());
+    codec::encode(&match goals.is_empty() && removed.is_empty() {
+        true => Note::Snapshot(meta.into()),
+        false => Note::SnapshotWithPast(meta.into(), goals, removed),
+    })
 }
 
 /// What a snapshot's note says.
-pub(super) fn parse_snapshot_note(bytes: &[u8]) -> Result<RaftMeta, CodecError> {
+pub(super) fn parse_snapshot_note(bytes: &[u8]) -> Result<(RaftMeta, Vec<Removed>), CodecError> {
     match codec::decode(bytes, codec::CONTROL_MAX)? {
-        Note::Snapshot(covered) => covered.try_into(),
+        Note::Snapshot(covered) => Ok((covered.with(&BTreeMap::new())?, Vec::new())),
+        Note::SnapshotWithPast(covered, goals, removed) => Ok((covered.with(&goals)?, removed)),
+        Note::Purged(_) | Note::Backup(..) => Err(wrong_note()),
+    }
+}
+
+/// The note of a backup of `cluster`.
+pub(super) fn backup_note(cluster: u128, meta: &RaftMeta) -> Vec<u8> {
+    codec::encode(&Note::Backup(cluster, meta.into()))
+}
+
+/// What the note of a backup, or of a snapshot, says: the cluster, if it is in it, and what is covered.
+pub(super) fn parse_backup_note(bytes: &[u8]) -> Result<(Option<u128>, RaftMeta), CodecError> {
+    let nothing = BTreeMap::new();
+    match codec::decode(bytes, codec::CONTROL_MAX)? {
+        Note::Backup(cluster, covered) => Ok((Some(cluster), covered.with(&nothing)?)),
+        Note::Snapshot(covered) => Ok((None, covered.with(&nothing)?)),
+        Note::SnapshotWithPast(covered, goals, _) => Ok((None, covered.with(&goals)?)),
         Note::Purged(_) => Err(wrong_note()),
     }
 }
@@ -211,7 +299,7 @@ pub(super) fn purge_note(last: LogId) -> Bytes {
 pub(super) fn parse_purge_note(bytes: &[u8]) -> Result<LogId, CodecError> {
     match codec::decode(bytes, codec::CONTROL_MAX)? {
         Note::Purged(last) => Ok(last.into()),
-        Note::Snapshot(_) => Err(wrong_note()),
+        Note::Snapshot(_) | Note::SnapshotWithPast(..) | Note::Backup(..) => Err(wrong_note()),
     }
 }
 
@@ -248,6 +336,7 @@ mod tests {
             EntryPayload::Blank,
             EntryPayload::Normal(Blob(Bytes::from_static(b"x"))),
             EntryPayload::Membership(members()),
+            EntryPayload::Membership(on_their_way()),
         ] {
             let entry = LogEntry::new(at, payload);
             assert_eq!(from_record(&to_record(entry.clone())).unwrap(), entry);
@@ -270,16 +359,64 @@ mod tests {
             last_membership: members,
         };
         assert_eq!(
-            hex(&snapshot_note(&meta)),
+            hex(&snapshot_note(&meta, Vec::new())),
             "e5010b010100180000006c4836b401010302fbbc02010302fbbc020101020102020162000000"
         );
-        assert_eq!(parse_snapshot_note(&snapshot_note(&meta)).unwrap(), meta);
+        let read = parse_snapshot_note(&snapshot_note(&meta, Vec::new())).unwrap();
+        assert_eq!(read, (meta.clone(), Vec::new()));
+        assert_eq!(
+            hex(&backup_note(0xC1, &meta)),
+            "e5010b010100190000007131308e03c1010302fbbc02010302fbbc020101020102020162000000"
+        );
+        let backup = parse_backup_note(&backup_note(0xC1, &meta)).unwrap();
+        assert_eq!(backup, (Some(0xC1), meta.clone()));
+        assert!(parse_snapshot_note(&backup_note(0xC1, &meta)).is_err());
         assert_eq!(
             hex(&purge_note(at)),
             "e5010b010100060000006a5df6bc000302fbbc02"
         );
         assert_eq!(parse_purge_note(&purge_note(at)).unwrap(), at);
-        assert!(parse_purge_note(&snapshot_note(&meta)).is_err());
+        assert!(parse_purge_note(&snapshot_note(&meta, Vec::new())).is_err());
+    }
+
+    #[test]
+    fn the_bytes_of_goals_and_of_who_was_removed_are_frozen() {
+        let at = LogId::new(LeaderId::new(3, 2), 700);
+        let record = to_record(LogEntry::new(at, EntryPayload::Membership(on_their_way())));
+        assert_eq!(
+            hex(&record.bytes),
+            "e5010401010022000000aa59ae970302fbbc02030101020202020162000000fbed03fbed03016200000001fbed030202"
+        );
+        let meta = RaftMeta {
+            last_log_id: Some(at),
+            last_membership: StoredMembership::new(Some(at), on_their_way()),
+        };
+        let removed = vec![Removed {
+            id: 1,
+            incarnation: 9,
+            index: 600,
+        }];
+        let note = snapshot_note(&meta, removed.clone());
+        assert_eq!(
+            hex(&note),
+            "e5010b0101002f00000098492ab302010302fbbc02010302fbbc020101020202020162000000fbed03fbed03016200000001fbed030202010109fb5802"
+        );
+        assert_eq!(parse_snapshot_note(&note).unwrap(), (meta, removed));
+    }
+
+    /// A voter, and a learner that is to take its place.
+    fn on_their_way() -> Membership {
+        let member = |id, goal| Member {
+            id,
+            name: "b".into(),
+            goal,
+            ..Member::default()
+        };
+        let members = [
+            (2, member(2, Goal::Stay)),
+            (1_005, member(1_005, Goal::Replace(2))),
+        ];
+        Membership::new(vec![BTreeSet::from([2])], BTreeMap::from(members)).unwrap()
     }
 
     fn members() -> Membership {

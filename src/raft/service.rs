@@ -3,9 +3,8 @@
 //! Owns the way of a peer's message to openraft, and what is remembered of each peer. It may not open
 //! a connection. Invariant: no message of a peer reaches openraft before the start gate lets it.
 
-use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures_util::stream::{BoxStream, Stream, StreamExt};
 use openraft::async_runtime::WatchReceiver;
@@ -14,6 +13,7 @@ use tokio::sync::watch;
 
 use crate::store::blocking;
 use crate::store::identity::StoredVote;
+use crate::store::peer_memory::Memory;
 use crate::store::snapshot_files::SnapshotReceiver;
 
 use super::error::Failure;
@@ -21,19 +21,28 @@ use super::failure::FailureCell;
 use super::gate::StartGate;
 use super::inbound::{Inbound, Prepared};
 use super::log_store::LogStore;
+use super::memories::Memories;
 use super::peer::{
-    Answer, Append, AppendResult, Appended, Ballot, Candidacy, HandshakeRefusal, Memory, Past,
+    Answer, Append, AppendResult, Appended, Ballot, Candidacy, HandshakeRefusal, Past,
     PeerIdentity, Question, Refusal, TakeOver,
 };
 use super::read_index::ReadQueue;
 use super::records::{to_stored_vote, to_vote};
+use super::removed::RemovedMembers;
 use super::snapshots::{Handover, SnapshotFile};
 use super::state_machine::StateMachine;
 use super::status::Leadership;
+use super::suspects::Suspects;
 use super::types::{LogId, RaftMeta, TypeConfig};
 
 /// openraft itself.
 pub(super) type Core = openraft::Raft<TypeConfig, StateMachine>;
+
+/// What is held against a member whose directory is an older copy.
+const GONE_BACK: &str = "its data directory has gone back in time: it is an older copy, or lost what it had acknowledged";
+/// What is held against a member whose directory is another one.
+pub(super) const FOREIGN: &str =
+    "its data directory is empty or another one than the cluster knows";
 
 /// One node's Raft, for its peers.
 pub(super) struct RaftService {
@@ -45,9 +54,11 @@ pub(super) struct RaftService {
     pub(super) reads: ReadQueue,
     pub(super) leadership: watch::Receiver<Leadership>,
     pub(super) failure: FailureCell,
-    /// Guards what is remembered of each incarnation; held for a comparison. Grows by one for each
-    /// data directory that ever was a member.
-    pub(super) memories: Mutex<BTreeMap<u128, Memory>>,
+    pub(super) removed: RemovedMembers,
+    /// What is remembered of each incarnation.
+    pub(super) memories: Memories,
+    /// Members whose directory is not the one the cluster knows.
+    pub(super) suspects: Suspects,
 }
 
 impl RaftService {
@@ -69,10 +80,7 @@ impl RaftService {
 
     /// What is remembered of a member. A leader also knows what it has acknowledged.
     pub(super) fn remembered(&self, node_id: u64, incarnation: u128) -> Memory {
-        let mut memory = {
-            let memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
-            memories.get(&incarnation).copied().unwrap_or_default()
-        };
+        let mut memory = self.memories.of(incarnation);
         let metrics = self.core.metrics();
         let now = metrics.borrow_watched();
         let bound = now.membership_config.membership().get_node(&node_id);
@@ -125,9 +133,10 @@ impl RaftService {
         else {
             return;
         };
-        let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
-        memories.entry(peer.incarnation).or_default().learn(past);
-        drop(memories);
+        self.learn(peer.incarnation, |memory| memory.learn(past));
+        if let Some(name) = self.name_of(node_id) {
+            self.suspects.acquit(&name);
+        }
         let metrics = self.core.metrics();
         let quorums = metrics
             .borrow_watched()
@@ -138,12 +147,68 @@ impl RaftService {
         self.gate.met(node_id, &quorums);
     }
 
+    /// Makes what a leader knows of a follower outlast its leadership.
+    pub(super) fn keep_in_mind(&self, node_id: u64, incarnation: u128) {
+        let known = self.remembered(node_id, incarnation);
+        self.learn(incarnation, |memory| memory.acknowledged(known.mark));
+    }
+
+    fn learn(&self, incarnation: u128, change: impl FnOnce(&mut Memory)) {
+        let membership = self
+            .core
+            .metrics()
+            .borrow_watched()
+            .membership_config
+            .clone();
+        let is_member = |incarnation| {
+            let mut members = membership.membership().nodes();
+            members.any(|(_, member)| member.incarnation == incarnation)
+        };
+        self.memories.learn(incarnation, change, is_member);
+    }
+
+    /// Holds a refusal against a member, for the operator to see.
+    pub(super) fn accuse(&self, node_id: Option<u64>, refusal: &HandshakeRefusal) {
+        if let Some(name) = node_id.and_then(|id| self.name_of(id)) {
+            let why = match refusal {
+                HandshakeRefusal::IWentBack => GONE_BACK,
+                _ => FOREIGN,
+            };
+            self.suspects.accuse(&name, why);
+        }
+    }
+
+    fn name_of(&self, node_id: u64) -> Option<String> {
+        let metrics = self.core.metrics();
+        let now = metrics.borrow_watched();
+        let member = now.membership_config.membership().get_node(&node_id);
+        member.map(|member| member.name.clone())
+    }
+
     /// A peer remembers more of this node than its disk has: it must not take part.
     pub(super) fn is_said_to_have_gone_back(&self, peer: &str) {
         let why = format!(
             "the peer {peer} remembers a vote or committed entries of this node that its data directory does not have"
         );
         self.failure.fail(Failure::Identity(why));
+    }
+
+    /// A member's address is that of a cluster which was made of this node's by force.
+    pub(super) fn is_said_to_have_ended(&self, addr: &str, successor: u128) {
+        let why = format!("the node at {addr} goes on as cluster {successor:032x} since then");
+        self.failure.fail(Failure::ClusterEnded(why));
+    }
+
+    /// Whether `peer` is no member any more, and since which entry.
+    pub(super) fn refuse_removed(&self, peer: &PeerIdentity) -> Option<u64> {
+        // Who has no number yet is told when it asks to join.
+        peer.node_id?;
+        self.removed.index_of(peer.incarnation)
+    }
+
+    /// The cluster goes on without this node.
+    pub(super) fn is_said_to_be_removed(&self, index: u64) {
+        self.failure.fail(Failure::Removed(index));
     }
 
     /// Answers a question of the control channel.
@@ -161,7 +226,8 @@ impl RaftService {
                     .map(|response| Answer::TakeOver(TakeOver::from(response)))
                     .map_err(|_stopped| Refusal::NotReady)
             }
-            Question::App(_) => Err(Refusal::Malformed),
+            // Both need to know who asks, and are answered before.
+            Question::App(_) | Question::Remember(_) => Err(Refusal::Malformed),
         }
     }
 
@@ -275,7 +341,7 @@ impl RaftService {
         vote: StoredVote,
         file: SnapshotFile,
     ) -> Result<StoredVote, Refusal> {
-        let covers = file.covers().map_err(|error| self.not_storable(&error))?;
+        let (covers, _removed) = file.covers().map_err(|error| self.not_storable(&error))?;
         let registry = None;
         self.swap_in(vote, covers, Handover { file, registry })
             .await

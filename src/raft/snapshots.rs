@@ -9,11 +9,13 @@ use std::io;
 
 use openraft::storage::RaftSnapshotBuilder;
 
+use crate::codec::CodecError;
 use crate::registry::{Registry, SnapshotData, SnapshotRecord};
 use crate::store::snapshot_files::{SnapshotMeta, SnapshotName, SnapshotReader};
 use crate::store::{SnapshotFiles, blocking};
 
 use super::records::{Position, parse_snapshot_note, snapshot_note};
+use super::removed::Removed;
 use super::types::{RaftMeta, TypeConfig};
 
 /// openraft's snapshot: what it covers, and ours.
@@ -49,8 +51,8 @@ impl SnapshotFile {
         })
     }
 
-    /// What it covers.
-    pub(super) fn covers(&self) -> io::Result<RaftMeta> {
+    /// What it covers, and who was removed before.
+    pub(super) fn covers(&self) -> io::Result<(RaftMeta, Vec<Removed>)> {
         covers(&self.meta)
     }
 
@@ -60,9 +62,15 @@ impl SnapshotFile {
     }
 }
 
-/// What the snapshot `meta` covers, by its own note.
-pub(super) fn covers(meta: &SnapshotMeta) -> io::Result<RaftMeta> {
-    let covers = parse_snapshot_note(&meta.note).map_err(|error| damaged(meta, &error))?;
+/// What the snapshot `meta` covers, and who was removed before, by its own note.
+pub(super) fn covers(meta: &SnapshotMeta) -> io::Result<(RaftMeta, Vec<Removed>)> {
+    let (covers, removed) = parse_snapshot_note(&meta.note).map_err(|error| match error {
+        CodecError::Newer { .. } => io::Error::new(
+            io::ErrorKind::Unsupported,
+            format!("snapshot {}: {error}", meta.name),
+        ),
+        _ => damaged(meta, &error),
+    })?;
     let last = covers.last_log_id.map(Position::from);
     let (term, index) = last.map_or((0, 0), |at| (at.term, at.index));
     if (term, index) != (meta.name.term, meta.name.index) {
@@ -71,7 +79,7 @@ pub(super) fn covers(meta: &SnapshotMeta) -> io::Result<RaftMeta> {
             &format!("it covers entry {index} of term {term}"),
         ));
     }
-    Ok(covers)
+    Ok((covers, removed))
 }
 
 /// Rebuilds the registry of the snapshot `meta`, and with it the state hash: a record at a time, so that
@@ -108,6 +116,8 @@ fn damaged(meta: &SnapshotMeta, reason: &dyn fmt::Display) -> io::Error {
 pub(super) struct SnapshotBuilder {
     pub(super) files: SnapshotFiles,
     pub(super) covers: RaftMeta,
+    /// Who was removed up to there.
+    pub(super) removed: Vec<Removed>,
     /// Taken by the one build.
     pub(super) data: Option<SnapshotData>,
     /// Whose build: tells two nodes' snapshots of one position apart.
@@ -135,7 +145,7 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
             .take()
             .ok_or_else(|| io::Error::other("a snapshot is built once"))?;
         let (files, name, covers) = (self.files.clone(), self.name(), self.covers.clone());
-        let note = snapshot_note(&covers);
+        let note = snapshot_note(&covers, std::mem::take(&mut self.removed));
         let meta = blocking(move || write(&files, name, &note, &data)).await?;
         let file = SnapshotFile {
             meta,
@@ -152,7 +162,8 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
     }
 }
 
-fn write(
+/// Writes `data` as the snapshot `name`; it is the newest of `files` when this returns. Blocks.
+pub(super) fn write(
     files: &SnapshotFiles,
     name: SnapshotName,
     note: &[u8],

@@ -3,32 +3,36 @@
 //! Owns the order: state from the newest snapshot, openraft on the log, the tasks beside it, and last
 //! of all the door for peers. It may not start what has not been checked.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
 
 use openraft::StorageHelper;
 use openraft::errors::Fatal;
-use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Duration;
 
+use super::backup::BACKUPS_MAX;
 use super::compaction::Compaction;
 use super::error::StartError;
 use super::failure::FailureCell;
 use super::gate::StartGate;
 use super::inbound::Inbound;
+use super::keeper::Keeper;
 use super::log_store::LogStore;
+use super::memories::Memories;
 use super::network::Network;
 use super::peer::Peers;
 use super::read_index::{ReadQueue, Rounds};
+use super::removed::RemovedMembers;
 use super::service::{Core, RaftService};
 use super::settings::RaftSettings;
 use super::state_machine::{MachineParts, StateMachine};
 use super::status::Leadership;
+use super::suspects::Suspects;
 use super::types::{Membership, TypeConfig};
 use super::watcher::{Members, Watcher};
-use super::{Inner, RaftParts};
+use super::{Candidacy, Inner, RaftParts};
 
 /// The pause between two attempts to meet the others after a start.
 const GREET_PAUSE: Duration = Duration::from_millis(100);
@@ -36,14 +40,20 @@ const GREET_PAUSE: Duration = Duration::from_millis(100);
 /// Starts on what is on disk.
 pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
     let failure = FailureCell::new();
-    let mut disk = Disk::open(&parts, failure.clone()).await?;
+    let started = start_or_fail(parts, failure.clone()).await;
+    started.map_err(|error| failure.of_start(error))
+}
+
+async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, StartError> {
+    let removed = RemovedMembers::default();
+    let mut disk = Disk::open(&parts, failure.clone(), removed.clone()).await?;
     let membership = known_membership(&disk.log, &mut disk.machine).await?;
     let (cell, log) = (disk.machine.cell(), disk.log.clone());
-    let core = build_core(&parts, disk).await?;
-    let (leadership_sender, leadership) = watch::channel(Leadership::default());
-    let (reads, read_queue) = ReadQueue::new();
     let members = Members::default();
     members.update(&membership);
+    let core = build_core(&parts, disk, members.clone()).await?;
+    let (leadership_sender, leadership) = watch::channel(Leadership::default());
+    let (reads, read_queue) = ReadQueue::new();
     let inbound = Arc::new(Inbound::new(parts.snapshots.clone()));
     let service = RaftService {
         gate: StartGate::new(
@@ -57,10 +67,18 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
         reads: reads.clone(),
         leadership: leadership.clone(),
         failure: failure.clone(),
-        memories: Mutex::new(BTreeMap::new()),
+        removed: removed.clone(),
+        memories: Memories::new(parts.memory.found().clone()),
+        suspects: Suspects::new(),
         log: log.clone(),
     };
     let service = Arc::new(service);
+    let keeper = Keeper::new(
+        Arc::clone(&service),
+        parts.peers.clone(),
+        members.clone(),
+        parts.memory,
+    );
     if !parts.peers.open(Arc::clone(&service)) {
         return Err(StartError::Internal(
             "these connections serve another Raft".to_owned(),
@@ -69,6 +87,7 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
     let inner = Inner {
         core,
         me: parts.me.id,
+        cluster_id: parts.cluster_id,
         peers: parts.peers.clone(),
         cell,
         inbound,
@@ -76,15 +95,28 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
         leadership,
         reads,
         read_rounds: Arc::new(AtomicU64::new(0)),
+        removed,
         failure,
+        suspects: service.suspects.clone(),
+        keeper: Arc::clone(&keeper),
+        backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
         stopping: watch::Sender::new(false),
+        candidacy: watch::Sender::new(Candidacy::Allowed),
+        snapshots: parts.snapshots.clone(),
+        appended_bytes: log.appended_bytes(),
         tasks: AsyncMutex::new(JoinSet::new()),
     };
     let mut tasks = inner.tasks.lock().await;
-    tasks.spawn(watcher(&inner, leadership_sender).run());
+    tasks.spawn(watcher(&inner, parts.me.incarnation, leadership_sender).run());
     tasks.spawn(rounds(&inner).run(read_queue));
     tasks.spawn(compaction(&inner, parts.settings, &log).run());
-    tasks.spawn(meet_the_others(service, parts.peers, inner.members.clone()));
+    tasks.spawn(keeper.run());
+    let candidacy = inner.candidacy.subscribe();
+    let greeting = meet_the_others(Arc::clone(&service), parts.peers, inner.members.clone());
+    tasks.spawn(async move {
+        greeting.await;
+        stand_when_allowed(&service.core, candidacy).await;
+    });
     drop(tasks);
     inner.core.run();
     Ok(inner)
@@ -97,12 +129,17 @@ struct Disk {
 }
 
 impl Disk {
-    async fn open(parts: &RaftParts, failure: FailureCell) -> Result<Self, StartError> {
+    async fn open(
+        parts: &RaftParts,
+        failure: FailureCell,
+        removed: RemovedMembers,
+    ) -> Result<Self, StartError> {
         let storage = |error: std::io::Error| StartError::Storage(error.to_string());
-        let log = LogStore::new(Arc::clone(&parts.log)).map_err(storage)?;
+        let log = LogStore::new(Arc::clone(&parts.log), failure.clone()).map_err(storage)?;
         let machine = StateMachine::open(MachineParts {
             snapshots: parts.snapshots.clone(),
             failure,
+            removed,
             appended_bytes: log.appended_bytes(),
             builder: builder_of(parts.me.incarnation),
         })
@@ -114,13 +151,16 @@ impl Disk {
     }
 }
 
-fn watcher(inner: &Inner, leadership: watch::Sender<Leadership>) -> Watcher {
+fn watcher(inner: &Inner, incarnation: u128, leadership: watch::Sender<Leadership>) -> Watcher {
     Watcher {
         core: inner.core.clone(),
         me: inner.me,
         members: inner.members.clone(),
         leadership,
         failure: inner.failure.clone(),
+        removed: inner.removed.clone(),
+        peers: inner.peers.clone(),
+        incarnation,
         stopping: inner.stopping.subscribe(),
     }
 }
@@ -156,10 +196,11 @@ async fn known_membership(
     Ok(known.effective().membership().clone())
 }
 
-async fn build_core(parts: &RaftParts, disk: Disk) -> Result<Core, StartError> {
+async fn build_core(parts: &RaftParts, disk: Disk, members: Members) -> Result<Core, StartError> {
     let config = Arc::new(parts.settings.openraft(parts.cluster_id)?);
     let network = Network {
         peers: parts.peers.clone(),
+        members,
         vote_max: parts.settings.election_timeout.0,
     };
     let built = Core::build(parts.me.id, config, network, disk.log, disk.machine).await;
@@ -172,7 +213,7 @@ async fn build_core(parts: &RaftParts, disk: Disk) -> Result<Core, StartError> {
     Ok(core)
 }
 
-/// Shakes hands with the others until a quorum was met, and lets this node stand for election.
+/// Shakes hands with the others until a quorum was met and this node may vote.
 async fn meet_the_others(service: Arc<RaftService>, peers: Peers, members: Members) {
     let greeting = async {
         loop {
@@ -186,11 +227,21 @@ async fn meet_the_others(service: Arc<RaftService>, peers: Peers, members: Membe
         () = service.gate.opened() => {}
         () = greeting => {}
     }
-    service.core.runtime_config().elect(true);
+}
+
+/// Lets this node stand for election as long as it is allowed to.
+async fn stand_when_allowed(core: &Core, mut candidacy: watch::Receiver<Candidacy>) {
+    loop {
+        let allowed = *candidacy.borrow_and_update() == Candidacy::Allowed;
+        core.runtime_config().elect(allowed);
+        if candidacy.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Which snapshots are this node's own.
-fn builder_of(incarnation: u128) -> u64 {
+pub(super) fn builder_of(incarnation: u128) -> u64 {
     let bytes = incarnation.to_le_bytes();
     u64::from_le_bytes([
         bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7],

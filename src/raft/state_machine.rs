@@ -12,12 +12,13 @@ use futures_util::{Stream, StreamExt};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend};
 
-use crate::codec;
-use crate::registry::{Entry, Outcome};
+use crate::codec::{self, CodecError};
+use crate::registry::{Entry, Outcome, SnapshotData};
 use crate::store::{SnapshotFiles, blocking};
 
 use super::error::{Failure, StartError};
 use super::failure::FailureCell;
+use super::removed::RemovedMembers;
 use super::snapshots::{Handover, Snapshot, SnapshotBuilder, SnapshotFile};
 use super::state_cell::StateCell;
 use super::types::{LogEntry, LogId, Outcomes, RaftMeta, StoredMembership, TypeConfig};
@@ -29,10 +30,18 @@ const ANSWER_EVERY: usize = 64;
 pub(super) struct MachineParts {
     pub(super) snapshots: SnapshotFiles,
     pub(super) failure: FailureCell,
+    /// Who was removed; shared with whoever refuses them.
+    pub(super) removed: RemovedMembers,
     /// Counts bytes appended; set back when a snapshot is begun.
     pub(super) appended_bytes: Arc<AtomicU64>,
     /// Names this node's snapshots.
     pub(super) builder: u64,
+}
+
+/// A state that can be written out while the registry moves on.
+pub(super) struct Picture {
+    pub(super) covers: RaftMeta,
+    pub(super) data: SnapshotData,
 }
 
 /// The state machine of one node.
@@ -51,8 +60,12 @@ impl StateMachine {
         let Some(file) = SnapshotFile::newest(&parts.snapshots) else {
             return Ok(Self::empty(parts));
         };
-        let unreadable = |error: io::Error| StartError::Storage(error.to_string());
-        let covers = file.covers().map_err(unreadable)?;
+        let unreadable = |error: io::Error| match error.kind() {
+            io::ErrorKind::Unsupported => StartError::Newer(error.to_string()),
+            _ => StartError::Storage(error.to_string()),
+        };
+        let (covers, removed) = file.covers().map_err(unreadable)?;
+        parts.removed.replace(removed);
         let registry = blocking(move || file.restore()).await.map_err(unreadable)?;
         Ok(Self {
             cell: Arc::new(StateCell::new(registry)),
@@ -98,10 +111,13 @@ impl StateMachine {
             EntryPayload::Normal(blob) => self.apply_commands(id.index(), &blob.0)?,
             EntryPayload::Blank => self.skip(id.index()),
             EntryPayload::Membership(membership) => {
+                let before = self.membership.membership();
+                self.parts.removed.learn(before, &membership, id.index());
                 self.membership = StoredMembership::new(Some(id), membership);
                 self.skip(id.index())
             }
         };
+        self.cell.note_hash();
         self.last = Some(id);
         Ok(outcomes)
     }
@@ -109,7 +125,11 @@ impl StateMachine {
     fn apply_commands(&self, index: u64, bytes: &[u8]) -> io::Result<Vec<Outcome>> {
         let entry: Entry = codec::decode(bytes, codec::ENTRY_MAX).map_err(|error| {
             let what = format!("log entry {index} cannot be applied: {error}");
-            self.parts.failure.fail(Failure::Storage(what.clone()));
+            self.parts.failure.fail(match error {
+                CodecError::Newer { .. } => Failure::Newer(what.clone()),
+                // A variant this release does not know looks the same as damage; both stop.
+                _ => Failure::Storage(what.clone()),
+            });
             io::Error::new(io::ErrorKind::InvalidData, what)
         })?;
         let _note = self.parts.failure.while_in("apply");
@@ -143,6 +163,14 @@ impl StateMachine {
         }
     }
 
+    /// The state and what it covers, of one moment between two entries.
+    pub(super) fn picture(&self) -> Picture {
+        Picture {
+            covers: self.covers(),
+            data: self.cell.registry().snapshot(),
+        }
+    }
+
     fn covers(&self) -> RaftMeta {
         RaftMeta {
             last_log_id: self.last,
@@ -163,6 +191,7 @@ impl StateMachine {
         SnapshotBuilder {
             files: self.parts.snapshots.clone(),
             covers: self.covers(),
+            removed: self.parts.removed.all(),
             data: Some(self.cell.registry().snapshot()),
             builder: self.parts.builder,
         }
@@ -221,6 +250,8 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
                 blocking(move || file.restore()).await?
             }
         };
+        let (_covers, removed) = file.covers()?;
+        self.parts.removed.replace(removed);
         self.last = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         let index = meta.last_log_id.map_or(0, |last| last.index());
@@ -236,7 +267,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         let Some(file) = self.newest() else {
             return Ok(None);
         };
-        let meta = file.covers()?;
+        let (meta, _removed) = file.covers()?;
         Ok(Some(openraft::storage::Snapshot {
             meta,
             snapshot: Handover {

@@ -91,4 +91,8 @@ pub struct RaftStatus {
     pub snapshots_refused: u64,
     /// The members, by id.
     pub members: Vec<MemberView>,
+    /// The entry that made them members.
+    pub members_at: u64,
+    /// Whether one set of voters is replacing another: both must agree to everything.
+    pub joint: bool,
 }

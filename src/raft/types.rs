@@ -62,8 +62,22 @@ pub struct Member {
     pub incarnation: u128,
     /// Where peers reach it, `host:port`.
     pub peer_addr: String,
-    /// Where clients reach it, `host:port`.
+    /// Where clients reach it: a base URL.
     pub http_addr: String,
+    /// What a learner is on its way to. Means nothing once it is reached.
+    pub goal: Goal,
+}
+
+/// What is to become of a learner, by itself: kept in the membership, so that any leader goes on with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Goal {
+    /// It stays what it is until an operator says otherwise.
+    #[default]
+    Stay,
+    /// It votes as soon as it is caught up and its state was compared.
+    Vote,
+    /// Then it takes the place of this voter, in one change.
+    Replace(u64),
 }
 
 /// Bytes that Raft carries and does not look into. Cloning is a reference count.

@@ -14,6 +14,8 @@ use tokio::sync::watch;
 
 use super::error::Failure;
 use super::failure::FailureCell;
+use super::peer::Peers;
+use super::removed::RemovedMembers;
 use super::service::Core;
 use super::status::{Leadership, MemberView, RaftStatus, Role};
 use super::types::{LogId, Member, Membership, TypeConfig};
@@ -36,10 +38,11 @@ impl Members {
         Arc::clone(&self.by_id.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes over a membership, if it is new.
-    pub(super) fn update(&self, membership: &Membership) {
+    /// Takes over a membership; whether it was new.
+    pub(super) fn update(&self, membership: &Membership) -> bool {
         let mut by_id = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
-        if !membership.nodes().eq(by_id.iter()) {
+        let new = !membership.nodes().eq(by_id.iter());
+        if new {
             *by_id = Arc::new(
                 membership
                     .nodes()
@@ -47,6 +50,7 @@ impl Members {
                     .collect(),
             );
         }
+        new
     }
 }
 
@@ -77,6 +81,10 @@ pub(super) struct Watcher {
     /// Dropped when Raft has ended: that is how everybody hears of it.
     pub(super) leadership: watch::Sender<Leadership>,
     pub(super) failure: FailureCell,
+    pub(super) removed: RemovedMembers,
+    pub(super) peers: Peers,
+    /// This node's data directory.
+    pub(super) incarnation: u128,
     /// Whether the end of Raft is wanted.
     pub(super) stopping: watch::Receiver<bool>,
 }
@@ -88,7 +96,10 @@ impl Watcher {
         loop {
             let ended = {
                 let now = metrics.borrow_and_update();
-                self.members.update(now.membership_config.membership());
+                if self.members.update(now.membership_config.membership()) {
+                    self.peers.keep_links_to(&self.members.all());
+                }
+                self.look_for_removal(&now);
                 let leadership = leadership(&now, self.me);
                 self.leadership
                     .send_if_modified(|known| std::mem::replace(known, leadership) != leadership);
@@ -100,6 +111,17 @@ impl Watcher {
             if metrics.changed().await.is_err() {
                 return self.ended(&Fatal::Stopped);
             }
+        }
+    }
+
+    /// A removed leader goes on until another leads: only then nobody waits for it.
+    fn look_for_removal(&self, now: &Metrics) {
+        let member = now.membership_config.membership().get_node(&self.me);
+        if member.is_some() || now.state == ServerState::Leader {
+            return;
+        }
+        if let Some(index) = self.removed.index_of(self.incarnation) {
+            self.failure.fail(Failure::Removed(index));
         }
     }
 
@@ -154,6 +176,8 @@ pub(super) fn status(
         receiving: None,
         snapshots_refused: 0,
         members: members.collect(),
+        members_at: index(metrics.membership_config.log_id()),
+        joint: membership.get_joint_config().len() > 1,
     }
 }
 

@@ -167,6 +167,17 @@ impl LeaseTable {
         true
     }
 
+    /// Gives every lease its whole duration again, counted from `lease_ms`.
+    pub(super) fn renew_all(&mut self, lease_ms: u64) {
+        for (slot, row) in (0..).zip(self.rows.iter_mut()) {
+            if row.status.is_some() {
+                self.sum.remove(row.digest(slot));
+                row.lease.renewed.lease_ms = row.lease.renewed.lease_ms.max(lease_ms);
+                self.sum.add(row.digest(slot));
+            }
+        }
+    }
+
     /// Writes the lease of `record` into the place that `record` names.
     pub(super) fn put(&mut self, record: Arc<Record>, lease: Lease) {
         let slot = record.slot;

@@ -62,6 +62,14 @@ impl Rows {
             .flat_map(|page| page.iter())
             .take(self.len)
     }
+
+    /// All of them to change, in slot order. Copies every shared page.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Row> {
+        let pages = self.pages.iter_mut();
+        pages
+            .flat_map(|page| Arc::make_mut(page).iter_mut())
+            .take(self.len)
+    }
 }
 
 #[cfg(test)]

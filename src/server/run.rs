@@ -8,18 +8,19 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::http;
 use crate::net::{Listener, SharedNetwork};
 use crate::node::{FirstStart, Node, PeerDesk, Plan};
-use crate::raft::{Member, PeerIdentity, Peers, Raft, RaftParts};
+use crate::raft::{Goal, Member, PeerIdentity, Peers, Raft, RaftParts};
 use crate::store::identity::{IdentityFile, PlannedMember};
 use crate::store::log::{LogBounds, LogStorage};
-use crate::store::{OpenError, SnapshotFiles, blocking};
+use crate::store::{Ancestry, DiskHealth, MemoryFile, OpenError, SnapshotFiles, blocking};
 
-use super::config::{Cluster, Config};
+use super::config::Config;
 use super::exit::ExitReason;
 use super::translate;
 use super::world::World;
@@ -30,7 +31,7 @@ const STOP_MAX: Duration = Duration::from_secs(10);
 const TRANSFER_MAX: Duration = Duration::from_secs(3);
 
 /// How long connections may take to be cut when nothing is waited for any more.
-const HALT_MAX: Duration = Duration::from_secs(1);
+const HALT_MAX: Duration = Duration::from_millis(500);
 
 /// A node.
 pub struct Server;
@@ -55,13 +56,13 @@ impl Server {
         stop: impl Future<Output = ()>,
     ) -> Result<(), ExitReason> {
         tokio::pin!(stop);
-        if let Cluster::Join(_) = config.cluster {
-            return Err(translate::join_unsupported());
-        }
+        let disk = world.disk.failure.clone();
         let (starting, mut listeners) = Starting::prepare(&config, world).await?;
         let peers = starting.peers.clone();
         let started = tokio::select! {
+            biased;
             () = &mut stop => Ok(None),
+            why = disk.wait() => Err(translate::disk_failed(&why)),
             started = starting.start_raft(&config) => started.map(Some),
             Some(ended) = listeners.join_next() => Err(listener_ended(ended)),
         };
@@ -79,7 +80,10 @@ impl Server {
         };
         let mut running = starting.run(disk_and_raft, listeners);
         let failed = tokio::select! {
+            biased;
             () = &mut stop => None,
+            // Before Raft, which would say the same with fewer words.
+            why = disk.wait() => Some(translate::disk_failed(&why)),
             reason = running.until_it_fails() => Some(reason),
         };
         match failed {
@@ -117,6 +121,7 @@ struct Starting {
 impl Starting {
     async fn prepare(config: &Config, world: World) -> Result<(Self, JoinSet<()>), ExitReason> {
         let identity = open_identity(config, &world).await?;
+        let ancestry = read_ancestry(&world).await?;
         let http_listener = listen(&world.network, config.listen.http.as_str()).await?;
         let peer_listener = listen(&world.network, config.listen.peer.as_str()).await?;
         let me = translate::planned_member(
@@ -125,7 +130,8 @@ impl Starting {
             http_listener.as_ref(),
             peer_listener.as_ref(),
         );
-        let first_start = FirstStart::new(me, translate::initial_members(config), identity.clone());
+        let first_start =
+            FirstStart::new(me, translate::way_in(config, &identity), identity.clone());
         let desk = PeerDesk::new(Arc::clone(&first_start));
         let handler = Arc::clone(&desk);
         let peers = Peers::start(
@@ -134,14 +140,19 @@ impl Starting {
             peer_identity(&identity),
             handler,
         );
-        let node = Node::new(Arc::clone(&first_start), translate::node_options(config));
+        peers.set_ended_cluster(ancestry.and_then(|ancestry| ancestry.ended_cluster()));
+        let node = Node::new(
+            Arc::clone(&first_start),
+            translate::node_options(config),
+            world.disk.clone(),
+        );
         let stopping = watch::Sender::new(false);
         let mut tasks = JoinSet::new();
         let app = http::App::new(
-            Arc::clone(&node) as Arc<_>,
+            Arc::clone(&node),
             Arc::clone(&world.clock),
             translate::http_limits(config),
-            prometheus_client::registry::Registry::default(),
+            disk_metrics(&world.disk),
         );
         tasks.spawn(http::serve(
             http_listener,
@@ -167,11 +178,15 @@ impl Starting {
         let cluster_id = (self.world.fresh_id)();
         let plan = self
             .first_start
-            .agree(&self.peers, cluster_id)
+            .come_in(&self.peers, cluster_id)
             .await
             .map_err(translate::first_start_error)?;
         self.peers.set_identity(peer_identity(&self.identity));
-        let (log, snapshots) = self.open_disk().await?;
+        let Disk {
+            log,
+            snapshots,
+            memory,
+        } = self.open_disk().await?;
         let me = self.identity.get().node_id.unwrap_or_default();
         let founder = me == FOUNDER && is_new(&bounds(log.as_ref())?);
         if founder {
@@ -186,6 +201,7 @@ impl Starting {
             settings: translate::raft_settings(config),
             log: Arc::clone(&log),
             snapshots,
+            memory,
             peers: self.peers.clone(),
         };
         let raft = Raft::start(parts)
@@ -200,19 +216,34 @@ impl Starting {
         Ok((log, raft))
     }
 
-    /// The log and the snapshots, everything in them checked.
-    async fn open_disk(&self) -> Result<(Arc<dyn LogStorage>, SnapshotFiles), ExitReason> {
+    /// The log, the snapshots and the memory of the peers, everything in them checked.
+    async fn open_disk(&self) -> Result<Disk, ExitReason> {
+        let refused = |error: OpenError| translate::open_error(&error);
         let (open_log, identity) = (Arc::clone(&self.world.open_log), self.identity.clone());
         let log = blocking(move || open_log(identity))
             .await
-            .map_err(|error| translate::open_error(&error))?;
+            .map_err(refused)?;
         let files = Arc::clone(&self.world.files);
         let purged = bounds(log.as_ref())?.purged.map(|(index, _note)| index);
-        let snapshots = blocking(move || SnapshotFiles::open(files, purged)).await;
-        Ok((
+        let others = move || {
+            let memory = MemoryFile::open(Arc::clone(&files))?;
+            Ok((SnapshotFiles::open(files, purged)?, memory))
+        };
+        let (snapshots, memory) = blocking(others).await.map_err(refused)?;
+        for (name, reason) in snapshots.damaged() {
+            tracing::warn!(snapshot = %name, reason, "a snapshot is damaged: an older one and the log hold all it held");
+        }
+        if let Some(reason) = memory.damage() {
+            tracing::warn!(
+                reason,
+                "what was remembered of the peers is damaged: it is learnt anew"
+            );
+        }
+        Ok(Disk {
             log,
-            snapshots.map_err(|error| translate::open_error(&error))?,
-        ))
+            snapshots,
+            memory,
+        })
     }
 
     fn run(self, (log, raft): (Arc<dyn LogStorage>, Raft), listeners: JoinSet<()>) -> Running {
@@ -228,6 +259,13 @@ impl Starting {
             node_tasks,
         }
     }
+}
+
+/// What a node's data directory holds besides its identity.
+struct Disk {
+    log: Arc<dyn LogStorage>,
+    snapshots: SnapshotFiles,
+    memory: MemoryFile,
 }
 
 /// A node that serves.
@@ -306,6 +344,20 @@ impl Running {
 /// The id of the first name in the list, which alone initialises.
 const FOUNDER: u64 = 1;
 
+/// What only the disk's own room can count.
+fn disk_metrics(disk: &DiskHealth) -> Registry {
+    let mut registry = Registry::default();
+    registry
+        .sub_registry_with_prefix("eureka_raft")
+        .register_with_unit(
+            "fsync_duration",
+            "From the first write of a batch of the log to the end of its sync",
+            Unit::Seconds,
+            disk.syncs.histogram(),
+        );
+    registry
+}
+
 async fn open_identity(config: &Config, world: &World) -> Result<IdentityFile, ExitReason> {
     let files = Arc::clone(&world.files);
     let (name, fresh_id) = (config.node.name.clone(), world.fresh_id);
@@ -325,6 +377,13 @@ async fn open_identity(config: &Config, world: &World) -> Result<IdentityFile, E
         format!("this node is configured as {:?}", config.node.name),
         "give each node its own node.data_dir",
     ))
+}
+
+async fn read_ancestry(world: &World) -> Result<Option<Ancestry>, ExitReason> {
+    let files = Arc::clone(&world.files);
+    blocking(move || Ancestry::read(&files))
+        .await
+        .map_err(|error| translate::open_error(&error))
 }
 
 async fn listen(network: &SharedNetwork, addr: &str) -> Result<Box<dyn Listener>, ExitReason> {
@@ -386,6 +445,7 @@ fn into_member(planned: PlannedMember) -> Member {
         incarnation: planned.incarnation,
         peer_addr: planned.peer_addr,
         http_addr: planned.http_addr,
+        goal: Goal::Stay,
     }
 }
 

@@ -42,14 +42,30 @@ pub enum OpenError {
         /// The data directory.
         dir: String,
     },
+    /// A command that replaces the directory's content was interrupted; exit code 77.
+    #[error("{dir}/ is what an interrupted `snapshot restore` or `recover` has left")]
+    Interrupted {
+        /// The folder, relative to the data directory.
+        dir: String,
+    },
     /// The log ends before what this node has acknowledged: the disk went back in time, or was
     /// replaced. Exit code 77.
-    #[error("the log ends at {found:?} but this node is known to hold entries up to {known}")]
+    #[error(
+        "log/db ends at {found:?}, but by LOG.end or META this node holds entries up to {known}: the log went back"
+    )]
     Regressed {
         /// An index this node has synced and acknowledged.
         known: u64,
         /// The last index found.
         found: Option<u64>,
+    },
+    /// A file is whole, and not of this data directory or not of this moment of it. Exit code 77.
+    #[error("{file} does not belong to this data directory as it is: {reason}")]
+    Foreign {
+        /// The file, relative to the data directory.
+        file: String,
+        /// What does not fit.
+        reason: String,
     },
 }
 
@@ -60,7 +76,10 @@ impl OpenError {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => 78,
             Self::Io { .. } | Self::Corrupt { .. } => 74,
             Self::Newer { .. } => 78,
-            Self::InUse { .. } | Self::Regressed { .. } => 77,
+            Self::InUse { .. }
+            | Self::Interrupted { .. }
+            | Self::Regressed { .. }
+            | Self::Foreign { .. } => 77,
         }
     }
 
@@ -81,6 +100,14 @@ impl OpenError {
         Self::Corrupt {
             file: file.into(),
             place: place.into(),
+            reason: reason.into(),
+        }
+    }
+
+    /// A whole `file` that is not this directory's, or of another moment.
+    pub(super) fn foreign(file: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Foreign {
+            file: file.into(),
             reason: reason.into(),
         }
     }

@@ -8,6 +8,8 @@
 //! acknowledged only when *both* slots hold it: one rotten slot can then lose neither vote nor name,
 //! where a single copy would silently fall back to an older vote.
 
+mod look;
+
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,7 +17,10 @@ use serde::{Deserialize, Serialize};
 
 use super::error::OpenError;
 use super::files::SharedFiles;
+use super::rebuild::REBUILD_DIR;
 use crate::codec::{self, CodecError, Format, Stored};
+
+pub use look::{SlotDamage, SlotView, look, newest};
 
 /// The two slots, in the order of their first write.
 pub const SLOTS: [&str; 2] = ["META.a", "META.b"];
@@ -72,10 +77,55 @@ pub struct Identity {
     pub vote: Option<StoredVote>,
     /// An index known to be synced and committed: a log that ends below it went backwards.
     pub durable_mark: u64,
+    /// Set on an empty directory that is to join a running cluster, whatever `[cluster]` says.
+    pub join: Option<JoinMark>,
 }
 
 impl Stored for Identity {
     const FORMAT: Format = Format::IDENTITY;
+}
+
+/// How an empty directory comes into a running cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct JoinMark {
+    /// Peer addresses of members, `host:port`; at most [`JOIN_ADDRESSES_MAX`].
+    pub via: Vec<String>,
+    /// The member whose lost disk this directory stands for: it takes that one's place, in one change.
+    pub replaces: Option<u64>,
+}
+
+/// Addresses a [`JoinMark`] may hold.
+pub const JOIN_ADDRESSES_MAX: usize = 8;
+
+/// [`Identity`] in its first form.
+#[derive(Serialize, Deserialize)]
+struct Identity1 {
+    incarnation: u128,
+    name: String,
+    cluster_id: Option<u128>,
+    node_id: Option<u64>,
+    plan: Vec<PlannedMember>,
+    vote: Option<StoredVote>,
+    durable_mark: u64,
+}
+
+impl Stored for Identity1 {
+    const FORMAT: Format = Format::IDENTITY_1;
+}
+
+impl From<Identity1> for Identity {
+    fn from(older: Identity1) -> Self {
+        Self {
+            incarnation: older.incarnation,
+            name: older.name,
+            cluster_id: older.cluster_id,
+            node_id: older.node_id,
+            plan: older.plan,
+            vote: older.vote,
+            durable_mark: older.durable_mark,
+            join: None,
+        }
+    }
 }
 
 /// The identity of one data directory, shared by the log's writer and the node. Cheap to clone.
@@ -106,11 +156,15 @@ impl IdentityFile {
     ///
     /// # Errors
     /// [`OpenError::Corrupt`] if slots exist but none is valid, or if there is none although a log or
-    /// snapshots exist; [`OpenError::Newer`]; [`OpenError::Io`].
+    /// snapshots exist; [`OpenError::Interrupted`]; [`OpenError::Newer`]; [`OpenError::Io`].
     pub fn open(files: SharedFiles) -> Result<Option<Self>, OpenError> {
         let names = files
             .list("")
             .map_err(OpenError::io("list the data directory"))?;
+        if names.iter().any(|name| name == REBUILD_DIR) {
+            let dir = REBUILD_DIR.to_owned();
+            return Err(OpenError::Interrupted { dir });
+        }
         let mut slots = Vec::new();
         for name in SLOTS {
             if names.iter().any(|found| found == name) {
@@ -120,6 +174,7 @@ impl IdentityFile {
         if slots.is_empty() {
             return refuse_orphans(&names).map(|()| None);
         }
+        refuse_strangers(&slots)?;
         let newest = slots
             .iter()
             .filter_map(|(name, slot)| Some((*name, slot.as_ref().ok()?)))
@@ -134,7 +189,7 @@ impl IdentityFile {
             failed: None,
             files,
         };
-        if !both_hold(&slots, &inner.identity) {
+        if !both_slots_hold(&slots, &inner.identity) {
             inner.heal()?;
         }
         Ok(Some(Self::new(inner)))
@@ -166,6 +221,7 @@ impl IdentityFile {
             plan: Vec::new(),
             vote: None,
             durable_mark: 0,
+            join: None,
         };
         let mut inner = Inner {
             files,
@@ -342,7 +398,7 @@ fn parse_slot(bytes: &[u8]) -> Result<Slot, SlotError> {
     if stored != computed {
         return Err(CodecError::Checksum { stored, computed });
     }
-    let identity = codec::decode(envelope, codec::IDENTITY_MAX)?;
+    let identity = codec::decode_since::<Identity, Identity1>(envelope, codec::IDENTITY_MAX)?;
     Ok(Slot {
         generation,
         identity,
@@ -380,17 +436,39 @@ fn overwrite_slot(files: &SharedFiles, name: &str, bytes: &[u8]) -> io::Result<(
     file.sync()
 }
 
-fn both_hold(slots: &[(&str, Result<Slot, SlotError>)], identity: &Identity) -> bool {
-    let same_but_mark = |slot: &Slot| {
-        Identity {
-            durable_mark: identity.durable_mark,
-            ..slot.identity.clone()
-        } == *identity
-    };
+fn both_slots_hold(slots: &[(&str, Result<Slot, SlotError>)], identity: &Identity) -> bool {
     slots.len() == SLOTS.len()
-        && slots
-            .iter()
-            .all(|(_, slot)| slot.as_ref().is_ok_and(same_but_mark))
+        && slots.iter().all(|(_, slot)| {
+            slot.as_ref()
+                .is_ok_and(|slot| both_hold(&slot.identity, identity))
+        })
+}
+
+/// Two whole slots of two data directories: nobody can say which of them belongs beside this log, and
+/// writing one over the other would destroy the right one half of the time.
+fn refuse_strangers(slots: &[(&str, Result<Slot, SlotError>)]) -> Result<(), OpenError> {
+    let mut whole = slots.iter().filter_map(|(_, slot)| slot.as_ref().ok());
+    match (whole.next(), whole.next()) {
+        (Some(one), Some(other)) if one.identity.incarnation != other.identity.incarnation => {
+            Err(OpenError::foreign(
+                "META.a or META.b",
+                format!(
+                    "they are of two incarnations, {:032x} and {:032x}",
+                    one.identity.incarnation, other.identity.incarnation
+                ),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether two slots say the same; the mark is written to one at a time.
+fn both_hold(one: &Identity, other: &Identity) -> bool {
+    let with_other_mark = Identity {
+        durable_mark: other.durable_mark,
+        ..one.clone()
+    };
+    with_other_mark == *other
 }
 
 /// A log or snapshots without an identity are somebody's data whose vote is lost: a node that started
@@ -398,13 +476,13 @@ fn both_hold(slots: &[(&str, Result<Slot, SlotError>)], identity: &Identity) -> 
 fn refuse_orphans(names: &[String]) -> Result<(), OpenError> {
     let orphan = names
         .iter()
-        .find(|name| ["log", "snapshots"].contains(&name.as_str()));
+        .find(|name| ["log", "LOG.end", "snapshots"].contains(&name.as_str()));
     match orphan {
         None => Ok(()),
         Some(orphan) => Err(OpenError::corrupt(
             SLOTS[0],
             "its name",
-            format!("there is no identity file beside {orphan}/"),
+            format!("there is no identity file beside {orphan}"),
         )),
     }
 }

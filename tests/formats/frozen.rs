@@ -9,12 +9,23 @@ use eureka_raft::registry::{
     Origin, Port, Registration, Registry, Settings, SnapshotRecord,
 };
 use eureka_raft::store::files::{Files, SharedFiles};
-use eureka_raft::store::identity::{Identity, IdentityFile, PlannedMember, SLOT_BYTES, StoredVote};
+use eureka_raft::store::identity::{
+    Identity, IdentityFile, JoinMark, PlannedMember, SLOT_BYTES, SLOTS, StoredVote,
+};
 use eureka_raft::store::snapshot_files::SnapshotName;
-use eureka_raft::store::{MemFiles, SnapshotFiles};
+use eureka_raft::store::{Ancestry, MemFiles, SnapshotFiles};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The bytes of hexadecimal digits.
+fn bytes_of(digits: &str) -> Vec<u8> {
+    let digits = digits.replace(char::is_whitespace, "");
+    let pairs = digits.as_bytes().chunks(2);
+    pairs
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
 }
 
 /// Checks that `value` is written as `frozen`, and that `frozen` is read as `value`.
@@ -71,12 +82,52 @@ fn identity() -> Identity {
             committed: true,
         }),
         durable_mark: 1_000_000,
+        join: Some(JoinMark {
+            via: vec!["127.0.0.1:8772".to_owned()],
+            replaces: Some(3),
+        }),
     }
 }
 
 #[test]
 fn the_identity_is_frozen() {
-    assert_frozen(&identity(), IDENTITY_1);
+    assert_frozen(&identity(), IDENTITY_2);
+}
+
+/// What the first release wrote is read, and written anew in today's form.
+#[test]
+fn an_identity_of_the_first_version_is_read() {
+    let slot = bytes_of(&(META_1.to_owned() + IDENTITY_1));
+    let files = MemFiles::new();
+    for name in SLOTS {
+        let mut file = files.create(name).unwrap();
+        file.write_at(0, &slot).unwrap();
+        file.sync().unwrap();
+    }
+    let shared: SharedFiles = Arc::new(files.clone());
+    let file = IdentityFile::open(Arc::clone(&shared)).unwrap().unwrap();
+    let expected = Identity {
+        join: None,
+        ..identity()
+    };
+    assert_eq!(file.get(), expected);
+    file.update(|stored| stored.durable_mark += 1).unwrap();
+    let again = IdentityFile::open(shared).unwrap().unwrap();
+    assert_eq!(again.get().durable_mark, expected.durable_mark + 1);
+}
+
+#[test]
+fn where_a_directory_came_from_is_frozen() {
+    let restored = Ancestry::Restored {
+        cluster: Some(300),
+        index: 7,
+    };
+    assert_frozen(&restored, "e5011001010006000000695715bd0001fb2c0107");
+    let forced = Ancestry::Forced {
+        cluster: 300,
+        index: 7,
+    };
+    assert_frozen(&forced, "e5011001010005000000083a760b01fb2c0107");
 }
 
 #[test]
@@ -92,11 +143,11 @@ fn the_identity_slots_are_frozen() {
         .read_at(0, &mut bytes)
         .unwrap();
     assert_eq!(read, SLOT_BYTES);
-    let end = 24 + IDENTITY_1.replace(char::is_whitespace, "").len() / 2;
-    assert_eq!(hex(&bytes[..24]), META_1);
+    let end = 24 + IDENTITY_2.replace(char::is_whitespace, "").len() / 2;
+    assert_eq!(hex(&bytes[..24]), META_2);
     assert_eq!(
         hex(&bytes[24..end]),
-        IDENTITY_1.replace(char::is_whitespace, "")
+        IDENTITY_2.replace(char::is_whitespace, "")
     );
     assert!(bytes[end..].iter().all(|byte| *byte == 0));
 }
@@ -242,11 +293,7 @@ fn a_snapshots_records_are_frozen() {
 #[test]
 fn a_frozen_snapshot_is_restored() {
     let records = RECORDS_1.split_whitespace().map(|record| {
-        let digits = record.as_bytes().chunks(2);
-        let bytes: Vec<u8> = digits
-            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
-            .collect();
-        codec::decode::<SnapshotRecord>(&bytes, SNAPSHOT_RECORD_MAX).unwrap()
+        codec::decode::<SnapshotRecord>(&bytes_of(record), SNAPSHOT_RECORD_MAX).unwrap()
     });
     let restored = Registry::restore(records).unwrap();
     assert_eq!(restored.index(), 7);
@@ -260,7 +307,14 @@ const IDENTITY_1: &str = "
     e501030101005300000041452256feefcdab8967452301efcdab8967452301066e6f64652d3101fb2c010101
     0101066e6f64652d31050e3132372e302e302e313a383736330e3132372e302e302e313a3837363101fc7011
     01000201fc40420f00";
-/// The header of a slot: magic, generation, length, checksum.
+/// An identity, kind 3 version 2: with a mark to join.
+const IDENTITY_2: &str = "
+    e5010302010066000000ec3ebb7afeefcdab8967452301efcdab8967452301066e6f64652d3101fb2c010101
+    0101066e6f64652d31050e3132372e302e302e313a383736330e3132372e302e302e313a3837363101fc7011
+    01000201fc40420f0001010e3132372e302e302e313a383737320103";
+/// The header of a slot with it: magic, generation, length, checksum.
+const META_2: &str = "4555524146542d31040000000000000074000000d5a3be58";
+/// The header of a slot with the first form of an identity.
 const META_1: &str = "4555524146542d31040000000000000061000000e435bfc5";
 /// A snapshot file: header (kind 9), one record, footer (kind 10).
 const SNAPSHOT_1: &str = "

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use eureka_raft::clock::{Clock, ManualClock};
 use eureka_raft::node::{
-    ClusterPart, DeltaPart, LogPart, MemberStatus, NodePart, NodeStatus, Read, ReadError,
-    ReadOptions, Readiness, Registrar, RegistryPart, Renewal, StatePart, WriteError, Written,
+    AdminRefusal, Backup, BackupRefusal, Change, ClusterPart, DeltaPart, DiskPart, Lineup, LogPart,
+    MemberStatus, Mode, NodePart, NodeStatus, Operator, Order, Read, ReadError, ReadOptions,
+    Readiness, Registrar, RegistryPart, Renewal, Report, StatePart, WriteError, Written,
 };
 use eureka_raft::registry::{Command, Entry, LogTime, Record, Registry, View};
 use futures_util::future::BoxFuture;
@@ -22,6 +23,9 @@ pub(crate) struct FakeNode {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) refuses_writes: Mutex<Option<WriteError>>,
     pub(crate) refuses_reads: Mutex<Option<ReadError>>,
+    pub(crate) refuses_orders: Mutex<Option<AdminRefusal>>,
+    /// Orders carried out, oldest first.
+    pub(crate) orders: Mutex<Vec<Order>>,
     /// Reads are local and this old.
     pub(crate) lags: Mutex<Option<Duration>>,
     pub(crate) ready: Mutex<Readiness>,
@@ -37,6 +41,8 @@ impl FakeNode {
             clock: Arc::new(ManualClock::starting_at(1_700_000_000_000)),
             refuses_writes: Mutex::new(None),
             refuses_reads: Mutex::new(None),
+            refuses_orders: Mutex::new(None),
+            orders: Mutex::new(Vec::new()),
             lags: Mutex::new(None),
             ready: Mutex::new(Readiness {
                 ready: true,
@@ -120,6 +126,10 @@ impl Registrar for FakeNode {
         })
     }
 
+    fn backup(&self) -> BoxFuture<'_, Result<Backup, BackupRefusal>> {
+        Box::pin(async { Err(BackupRefusal::Running) })
+    }
+
     fn reach(&self, index: u64) -> BoxFuture<'_, Result<(), ReadError>> {
         Box::pin(async move {
             if self.view().index() >= index {
@@ -176,6 +186,7 @@ impl Registrar for FakeNode {
             delta: DeltaPart {
                 oldest_index: view.oldest_cursor(),
             },
+            disk: DiskPart::default(),
             alarms: Vec::new(),
         }
     }
@@ -188,6 +199,9 @@ impl Registrar for FakeNode {
                 id,
                 name: format!("node-{id}"),
                 role: if id == 1 { "leader" } else { "voter" }.to_owned(),
+                seat: "voter".to_owned(),
+                replaces: None,
+                lag: (id != 3).then_some(0),
                 peer: format!("127.0.0.1:877{id}"),
                 http: format!("http://127.0.0.1:876{id}"),
                 reachable: id != 3,
@@ -209,5 +223,32 @@ impl Registrar for FakeNode {
 
     fn cluster_id(&self) -> Option<u128> {
         Some(CLUSTER)
+    }
+}
+
+/// A cluster of one in which every order is carried out at once, or refused as the test says.
+impl Operator for FakeNode {
+    fn operate(&self, order: Order) -> BoxFuture<'_, Result<Report, AdminRefusal>> {
+        Box::pin(async move {
+            if let Some(refusal) = self.refuses_orders.lock().unwrap().clone() {
+                return Err(refusal);
+            }
+            self.orders.lock().unwrap().push(order.clone());
+            let lineup = Lineup {
+                voters: vec!["node-1".to_owned()],
+                learners: Vec::new(),
+                quorum: 1,
+                live: vec!["node-1".to_owned()],
+            };
+            Ok(Report {
+                done: order.mode == Mode::Execute && !matches!(order.change, Change::Add { .. }),
+                steps: vec!["a step".to_owned()],
+                before: lineup.clone(),
+                after: lineup,
+                message: "it is so".to_owned(),
+                leader: None,
+                gap_ms: None,
+            })
+        })
     }
 }

@@ -34,7 +34,7 @@ impl World {
         let addr = listener.local_addr().expect("a bound address");
         let metrics = prometheus_client::registry::Registry::default();
         let app = App::new(
-            Arc::clone(&node) as Arc<_>,
+            Arc::clone(&node),
             Arc::clone(&node.clock) as Arc<_>,
             limits,
             metrics,

@@ -17,7 +17,7 @@ use eureka_raft::registry::{Command, Entry, LogTime, Settings};
 use eureka_raft::store::files::SharedFiles;
 use eureka_raft::store::identity::IdentityFile;
 use eureka_raft::store::log::LogStorage;
-use eureka_raft::store::{DirFiles, SledLog, SnapshotFiles};
+use eureka_raft::store::{DirFiles, MemoryFile, SledLog, SnapshotFiles};
 use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
@@ -93,6 +93,7 @@ impl TestNode {
             incarnation: u128::from(id) * 1_000 + 7,
             peer_addr: "127.0.0.1:0".to_owned(),
             http_addr: format!("127.0.0.1:{}", 9_000 + id),
+            ..Member::default()
         };
         Self {
             id,
@@ -155,6 +156,7 @@ impl TestNode {
         .unwrap();
         let log = Arc::new(SledLog::open(&self.path(), &files, file)?);
         let purged = log.bounds().unwrap().purged.map(|(index, _)| index);
+        let memory = MemoryFile::open(Arc::clone(&files))?;
         let snapshots = SnapshotFiles::open(files, purged)?;
         let identity = self.identity();
         let peers = self.listen(identity).await;
@@ -167,6 +169,7 @@ impl TestNode {
                 fails: Arc::clone(&self.disk_fails),
             }),
             snapshots,
+            memory,
             peers: peers.clone(),
         };
         let raft = Raft::start(parts).await?;

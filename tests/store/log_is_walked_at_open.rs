@@ -146,16 +146,72 @@ fn an_acknowledged_last_record_without_its_end_is_refused_with_77() {
 #[test]
 fn an_unacknowledged_last_record_without_its_end_is_forgotten() {
     let dir = tempfile::tempdir().unwrap();
-    filled(dir.path());
+    let node = open(dir.path()).unwrap();
+    append(&node.log, (0..300).map(|i| record(i, 0, 200)).collect()).unwrap();
+    let end = std::fs::read(dir.path().join(END_FILE)).unwrap();
+    append(&node.log, vec![record(300, 0, 30_000)]).unwrap();
+    drop(node);
     tamper(dir.path(), |log, _| {
         log.remove(key(300, 4)).unwrap().unwrap();
     });
     // What a crash before the first sync of the record leaves.
-    std::fs::remove_file(dir.path().join(END_FILE)).unwrap();
+    std::fs::write(dir.path().join(END_FILE), end).unwrap();
     let node = open(dir.path()).unwrap();
     assert_eq!(read_all(&node.log).len(), 300);
     append(&node.log, vec![record(300, 1, 5), record(301, 1, 5)]).unwrap();
     drop(node);
     let found = read_all(&open(dir.path()).unwrap().log);
     assert_eq!(found[300..], [record(300, 1, 5), record(301, 1, 5)]);
+}
+
+#[test]
+fn a_log_with_another_settings_file_is_refused_before_sled_reads_it() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path());
+    let conf = dir.path().join("log/conf");
+    let log = std::fs::read(dir.path().join("log/db")).unwrap();
+    let mut settings = std::fs::read(&conf).unwrap();
+    // With segments of 924,288 bytes sled would take the log for garbage and write over it.
+    settings[14] ^= 0x0c;
+    std::fs::write(&conf, settings).unwrap();
+    let error = open(dir.path()).err().unwrap();
+    assert!(
+        error
+            .to_string()
+            .starts_with("log/conf is damaged at byte 14"),
+        "{error}"
+    );
+    assert_eq!(std::fs::read(dir.path().join("log/db")).unwrap(), log);
+}
+
+#[test]
+fn a_log_without_the_note_of_its_end_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path());
+    std::fs::remove_file(dir.path().join(END_FILE)).unwrap();
+    let error = open(dir.path()).err().unwrap();
+    assert!(
+        error.to_string().starts_with("LOG.end is damaged"),
+        "{error}"
+    );
+    assert_eq!(error.exit_code(), 74);
+}
+
+#[test]
+fn a_note_of_the_first_layout_is_still_read() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path());
+    let note = |index: u64| {
+        let mut bytes = [b"END1".as_slice(), &index.to_le_bytes()].concat();
+        bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
+        std::fs::write(dir.path().join(END_FILE), bytes).unwrap();
+    };
+    note(301);
+    let error = open(dir.path()).err().unwrap();
+    assert!(
+        matches!(error, OpenError::Regressed { known: 301, .. }),
+        "{error}"
+    );
+    note(300);
+    assert_eq!(read_all(&open(dir.path()).unwrap().log).len(), 301);
 }

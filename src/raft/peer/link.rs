@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::DropGuard;
 
 use super::frame::{FrameSink, ReadHalf, Unsent, read_frame, split};
 use super::handshake::{Channel, Expected, HANDSHAKE_MAX};
@@ -30,6 +31,8 @@ pub(super) struct Link {
     addr: String,
     expected: Option<Expected>,
     state: watch::Sender<State>,
+    /// Ends the connection when nobody holds the link any more.
+    stop: DropGuard,
 }
 
 #[derive(Clone)]
@@ -44,8 +47,10 @@ impl Link {
         let state = State::Idle {
             retry_at: Instant::now(),
         };
+        let stop = peers.stop.child_token().drop_guard();
         let (peers, addr) = (Arc::downgrade(peers), addr.to_owned());
         Arc::new(Self {
+            stop,
             peers,
             addr,
             expected,
@@ -56,6 +61,11 @@ impl Link {
     /// Whether this is the link to that peer at that address.
     pub(super) fn leads_to(&self, addr: &str, expected: Option<Expected>) -> bool {
         self.addr == addr && self.expected == expected
+    }
+
+    /// Whether it leads to whoever listens there.
+    pub(super) fn is_to_a_stranger(&self) -> bool {
+        self.expected.is_none()
     }
 
     /// Asks, opening the connection if there is none.
@@ -119,7 +129,7 @@ impl Link {
                 .await;
             let state = match connected {
                 Ok((connection, welcome)) => {
-                    State::Live(Live::start(&peers, connection, welcome.me))
+                    State::Live(Live::start(&peers, &link, connection, welcome.me))
                 }
                 Err(error) => {
                     tracing::debug!(addr = link.addr, %error, "no control connection");
@@ -135,6 +145,7 @@ impl Link {
 
 /// An open control connection.
 struct Live {
+    peers: Weak<Inner>,
     remote: PeerIdentity,
     sink: FrameSink,
     /// Guards who waits for which answer; held for a map operation.
@@ -153,17 +164,19 @@ struct Waiting {
 impl Live {
     fn start(
         peers: &Arc<Inner>,
+        link: &Link,
         connection: crate::net::Connection,
         remote: PeerIdentity,
     ) -> Arc<Self> {
         let (reader, sink, writing) = split(connection, CONTROL_FRAME_MAX);
         let live = Arc::new(Self {
+            peers: Arc::downgrade(peers),
             remote,
             sink,
             waiting: Mutex::default(),
         });
-        let reading = Arc::clone(&live).hear(Arc::downgrade(peers), reader);
-        let stop = peers.stop.clone();
+        let reading = Arc::clone(&live).hear(reader);
+        let stop = link.stop.token().clone();
         let ended = Arc::clone(&live);
         peers.tasks.spawn(async move {
             tokio::select! {
@@ -203,9 +216,16 @@ impl Live {
             Ok(Ok(Ok(answer))) => Ok(answer),
             Ok(Ok(Err(refusal))) => {
                 tracing::debug!(peer = self.remote.name, %refusal, "a peer refused");
+                self.note(refusal);
                 Err(CallError::NotSent)
             }
             Ok(Err(_)) | Err(_) => Err(CallError::Unknown),
+        }
+    }
+
+    fn note(&self, refusal: Refusal) {
+        if let (Refusal::Removed(index), Some(peers)) = (refusal, self.peers.upgrade()) {
+            peers.was_removed(index);
         }
     }
 
@@ -227,7 +247,7 @@ impl Live {
     }
 
     /// Hands out answers until the connection ends.
-    async fn hear(self: Arc<Self>, peers: Weak<Inner>, mut reader: ReadHalf) {
+    async fn hear(self: Arc<Self>, mut reader: ReadHalf) {
         while let Ok(Some(frame)) = read_frame(&mut reader, CONTROL_FRAME_MAX).await {
             let ControlFrame::Answer { id, answer } = frame else {
                 return;
@@ -237,7 +257,7 @@ impl Live {
                 waiting.silent_since = None;
                 waiting.askers.remove(&id)
             };
-            if let Some(peers) = peers.upgrade() {
+            if let Some(peers) = self.peers.upgrade() {
                 peers.heard(&self.remote);
             }
             // Whoever gave up waiting is gone from the map.

@@ -53,7 +53,6 @@ impl From<ConnectError> for LogError {
 /// The leader's end to one follower.
 pub(in crate::raft) struct LogConnection {
     peers: Peers,
-    member: Member,
     open: Option<Open>,
     session: u64,
 }
@@ -67,18 +66,18 @@ struct Open {
 }
 
 impl LogConnection {
-    pub(in crate::raft) fn new(peers: Peers, member: Member) -> Self {
+    pub(in crate::raft) fn new(peers: Peers) -> Self {
         Self {
             peers,
-            member,
             open: None,
             session: 0,
         }
     }
 
-    /// Sends `requests` as they come and gives out the answers, in order, until the first error.
+    /// Sends `requests` to `member` as they come and gives out the answers, in order, until the first error.
     pub(in crate::raft) async fn stream<S>(
         &mut self,
+        member: &Member,
         mut requests: S,
     ) -> Result<BoxStream<'_, Result<AppendResult, LogError>>, LogError>
     where
@@ -88,7 +87,7 @@ impl LogConnection {
             return Ok(stream::empty().boxed());
         };
         self.session += 1;
-        let sink = self.open().await?.sink.clone();
+        let sink = self.open(member).await?.sink.clone();
         let sent = Arc::new(Sent::default());
         let requests = stream::once(std::future::ready(first))
             .chain(requests)
@@ -108,9 +107,9 @@ impl LogConnection {
         .boxed())
     }
 
-    async fn open(&mut self) -> Result<&Open, LogError> {
+    async fn open(&mut self, member: &Member) -> Result<&Open, LogError> {
         if self.open.is_none() {
-            let connection = self.peers.connect(&self.member, Channel::Log).await?;
+            let connection = self.peers.connect(member, Channel::Log).await?;
             self.open = Some(Open::new(connection));
         }
         self.open.as_ref().ok_or(LogError::Closed)

@@ -16,6 +16,7 @@ use crate::store::snapshot_files::SnapshotName;
 use super::super::records::{Position, StoredEntry, to_stored_vote, to_vote};
 use super::super::types::{Blob, LogEntry, LogId, TypeConfig};
 use super::Refusal;
+use super::handshake::Past;
 
 /// The longest frame on the control channel: a batch of the application with room around it.
 pub(super) const CONTROL_FRAME_MAX: usize = codec::ENTRY_MAX + codec::CONTROL_MAX;
@@ -65,6 +66,8 @@ pub(in crate::raft) enum Question {
     Heartbeat(Append),
     /// What must a linearizable read reflect?
     ReadIndex,
+    /// Remember what my disk holds now.
+    Remember(Past),
 }
 
 /// The answer to a [`Question`], variant for variant.
@@ -76,6 +79,7 @@ pub(in crate::raft) enum Answer {
     TakeOver(TakeOver),
     Heartbeat(Appended),
     ReadIndex(u64),
+    Remembered,
 }
 
 /// A request for a vote.

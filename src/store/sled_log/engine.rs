@@ -12,7 +12,9 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::super::files::File;
+use super::super::identity::StoredVote;
 use super::super::log::LogRecord;
+use super::super::sync_file_range;
 use super::value::{self, Assembler, Key, Packer};
 
 /// Keys removed in one slice of a purge.
@@ -22,6 +24,8 @@ pub const PURGE_SLICE: usize = 1_000;
 pub(super) const PURGED: &str = "purged";
 /// The first index ever, while nothing was purged.
 pub(super) const ORIGIN: &str = "origin";
+/// A vote that the identity holds: term u64 LE, node u64 LE, committed u8. Only a witness.
+pub(super) const VOTE: &str = "vote";
 
 /// The open database.
 pub(super) struct Engine {
@@ -34,6 +38,8 @@ pub(super) struct Engine {
     pub(super) purged: Option<u64>,
     /// The last index in the log tree, or none.
     pub(super) last: Option<u64>,
+    /// The checksum of that record's bytes.
+    pub(super) last_crc: Option<u32>,
 }
 
 impl Engine {
@@ -46,7 +52,28 @@ impl Engine {
         self.packer
             .push(record, |key, value| insert(log, key.to_bytes(), &value))?;
         self.last = Some(record.index);
+        self.last_crc = Some(crc32fast::hash(&record.bytes));
         Ok(())
+    }
+
+    /// How far the log reaches, purged entries included, and the checksum of the last one held.
+    pub(super) fn reach(&self) -> (u64, Option<u32>) {
+        match (self.last, self.purged) {
+            (Some(last), purged) if Some(last) >= purged => (last, self.last_crc),
+            (_, purged) => (purged.unwrap_or(0), None),
+        }
+    }
+
+    /// The checksum of the record at `index`, if it is held.
+    pub(super) fn crc_at(&mut self, index: u64) -> io::Result<Option<u32>> {
+        self.unpack()?;
+        let found = read(&self.log, &(index..index + 1), 1)?;
+        Ok(found.first().map(|record| crc32fast::hash(&record.bytes)))
+    }
+
+    /// Notes a vote that the identity holds, without a sync.
+    pub(super) fn note_vote(&self, vote: StoredVote) -> io::Result<()> {
+        insert(&self.meta, VOTE, &vote_bytes(vote))
     }
 
     /// Hands what waits in the packer to sled, without a sync.
@@ -60,6 +87,7 @@ impl Engine {
     pub(super) fn sync(&mut self) -> io::Result<()> {
         self.unpack()?;
         self.db.flush().map_err(sled_error)?;
+        sync_file_range::check()?;
         self.db_file.sync()
     }
 
@@ -83,6 +111,10 @@ impl Engine {
         self.last = last_kept
             .filter(|_| !empty)
             .and_then(|kept| self.last.map(|last| last.min(kept)));
+        self.last_crc = match self.last {
+            Some(last) => self.crc_at(last)?,
+            None => None,
+        };
         Ok(())
     }
 
@@ -188,13 +220,35 @@ pub(super) fn parse_purged(bytes: &[u8]) -> Result<(u64, Bytes), String> {
     Ok((index, Bytes::copy_from_slice(note)))
 }
 
+pub(super) fn vote_bytes(vote: StoredVote) -> [u8; 17] {
+    let mut bytes = [0; 17];
+    bytes[..8].copy_from_slice(&vote.term.to_le_bytes());
+    bytes[8..16].copy_from_slice(&vote.node_id.to_le_bytes());
+    bytes[16] = u8::from(vote.committed);
+    bytes
+}
+
+pub(super) fn parse_vote(bytes: &[u8]) -> Result<StoredVote, String> {
+    let whole: [u8; 17] = bytes
+        .try_into()
+        .map_err(|_| format!("a vote of {} bytes", bytes.len()))?;
+    Ok(StoredVote {
+        term: u64::from_le_bytes(whole[..8].try_into().expect("eight bytes")),
+        node_id: u64::from_le_bytes(whole[8..16].try_into().expect("eight bytes")),
+        committed: whole[16] != 0,
+    })
+}
+
 pub(super) fn insert(tree: &sled::Tree, key: impl AsRef<[u8]>, value: &[u8]) -> io::Result<()> {
     tree.insert(key, value).map(drop).map_err(sled_error)
 }
 
 pub(super) fn sled_error(error: sled::Error) -> io::Error {
     match error {
-        sled::Error::Io(error) => error,
+        sled::Error::Io(error) => match sync_file_range::check() {
+            Err(sync) => sync,
+            Ok(()) => io::Error::new(error.kind(), format!("write log/db: {error}")),
+        },
         error @ sled::Error::Corruption { .. } => {
             io::Error::new(io::ErrorKind::InvalidData, format!("log/db: {error}"))
         }

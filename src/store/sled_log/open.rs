@@ -12,9 +12,10 @@ use bytes::Bytes;
 
 use super::super::error::OpenError;
 use super::super::files::Files;
+use super::super::identity::{Identity, StoredVote};
 use super::super::log::LogRecord;
 use super::super::sync_file_range;
-use super::end_mark::EndMark;
+use super::end_mark::{self, END_FILE, End, EndMark, Found};
 use super::engine::{self, Engine, ORIGIN, PURGED, parse_purged};
 use super::guard::guarded;
 use super::tail::{TAIL_BYTES, TAIL_RECORDS, Tail};
@@ -23,7 +24,7 @@ use super::value::{Assembler, Key, Packer};
 /// sled's directory below the data directory.
 pub const LOG_DIR: &str = "log";
 /// sled's one file.
-const DB_FILE: &str = "log/db";
+pub(super) const DB_FILE: &str = "log/db";
 /// A target, not a cap: up to three times as much resident memory was seen.
 const CACHE_BYTES: u64 = 64 << 20;
 /// sled collects its garbage only in the thread that this drives; it is no durability mechanism.
@@ -33,9 +34,18 @@ const FLUSH_EVERY_MS: u64 = 500;
 const CLOSE_WAITS: u32 = 250;
 const CLOSE_WAIT: Duration = Duration::from_millis(20);
 
+/// sled's settings, written when the database was made. It checks their checksum and goes on whatever it is:
+/// with another segment size it would take the whole log for garbage, and overwrite it.
+const CONF_FILE: &str = "log/conf";
+const CONF: &[u8] = b"segment_size: 524288\nuse_compression: false\nversion: 0.34\n";
+/// The settings' checksum behind them.
+const CONF_CRC: usize = 4;
+
 const FORMAT: &str = "format";
 const FORMAT_VERSION: &[u8] = &[1];
 const SELF_TEST: &str = "self-test";
+/// The incarnation of the data directory, u128 LE.
+const OWNER: &str = "owner";
 
 /// A log found whole.
 pub(super) struct Opened {
@@ -44,21 +54,67 @@ pub(super) struct Opened {
     pub(super) end_mark: EndMark,
 }
 
-/// Opens the log below `root`; `known` is the durable mark of the identity.
-pub(super) fn open(root: &Path, files: &dyn Files, known: u64) -> Result<Opened, OpenError> {
+/// Opens the log below `root`, which belongs to `identity`.
+pub(super) fn open(
+    root: &Path,
+    files: &dyn Files,
+    identity: &Identity,
+) -> Result<Opened, OpenError> {
+    let end = end_mark::read(files, identity.incarnation)?;
+    if let Found::Whole(end) = &end {
+        check_end(end, identity)?;
+    }
     prepare(files)?;
+    refuse_blobs(files)?;
     let db = open_sled(&root.join(LOG_DIR))?;
     files
         .sync_dir(LOG_DIR)
         .map_err(OpenError::io("sync the log directory"))?;
-    refuse_blobs(files)?;
     // Reading rotten pages makes sled panic as often as not. It is then never closed: that would wait
     // for threads that may have died with it.
     let held = db.clone();
-    guarded(|| verify(db, files, known)).unwrap_or_else(|panic| {
+    guarded(|| verify(db, files, identity, end)).unwrap_or_else(|panic| {
         std::mem::forget(held);
         Err(OpenError::corrupt(DB_FILE, "a page of the log", panic))
     })
+}
+
+/// Identity and log are each whole by themselves: whether they are of one node and one moment.
+fn check_end(end: &End, identity: &Identity) -> Result<(), OpenError> {
+    if end.owner != identity.incarnation {
+        return Err(OpenError::foreign(
+            END_FILE,
+            format!(
+                "it is of incarnation {:032x}, META.a and META.b are of {:032x}",
+                end.owner, identity.incarnation
+            ),
+        ));
+    }
+    if end.vote > identity.vote {
+        let (found, known) = (identity.vote, end.vote);
+        return Err(OpenError::foreign(
+            "META.a and META.b",
+            format!("they hold the vote {found:?}, and {END_FILE} knows of {known:?}"),
+        ));
+    }
+    Ok(())
+}
+
+fn check_conf(path: &Path) -> Result<(), OpenError> {
+    let found = match std::fs::read(path.join("conf")) {
+        // sled writes the settings of this release, which are the only ones there ever were.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        read => read.map_err(OpenError::io(format!("read {CONF_FILE}")))?,
+    };
+    let differs = CONF.iter().zip(&found).take_while(|(a, b)| a == b).count();
+    if differs == CONF.len() && found.len() == CONF.len() + CONF_CRC {
+        return Ok(());
+    }
+    Err(OpenError::corrupt(
+        CONF_FILE,
+        format!("byte {differs}"),
+        "these are not the settings the log was made with",
+    ))
 }
 
 /// A kill inside sled's own opening leaves a half-written `snap.*.generating`, which it would then
@@ -94,7 +150,8 @@ fn await_last_close(db: &Path) {
     }
 }
 
-fn open_sled(path: &Path) -> Result<sled::Db, OpenError> {
+pub(super) fn open_sled(path: &Path) -> Result<sled::Db, OpenError> {
+    check_conf(path)?;
     let config = sled::Config::new()
         .path(path)
         .cache_capacity(CACHE_BYTES)
@@ -128,26 +185,35 @@ fn refuse_blobs(files: &dyn Files) -> Result<(), OpenError> {
     }
 }
 
-fn verify(db: sled::Db, files: &dyn Files, known: u64) -> Result<Opened, OpenError> {
+fn verify(
+    db: sled::Db,
+    files: &dyn Files,
+    identity: &Identity,
+    end: Found,
+) -> Result<Opened, OpenError> {
     let tree = |name: &str| {
         db.open_tree(name)
             .map_err(|error| OpenError::corrupt(DB_FILE, format!("tree {name}"), error.to_string()))
     };
     let (log, meta) = (tree("log")?, tree("meta")?);
     check_format(&meta)?;
+    check_owner(&meta, identity.incarnation)?;
+    check_vote(&meta, identity.vote)?;
     self_test(&db, &meta)?;
     let purged = read_purged(&meta)?;
-    let walked = walk(&log, &meta, purged.as_ref().map(|(index, _)| *index))?;
-    let end_mark = EndMark::open(files).map_err(OpenError::io("open LOG.end"))?;
+    let witness = match &end {
+        Found::Whole(end) => Some(end.index),
+        Found::Nothing(_) => None,
+    };
+    let walked = walk(
+        &log,
+        &meta,
+        purged.as_ref().map(|(index, _)| *index),
+        witness,
+    )?;
     let last = walked.held.map(|(_, last)| last);
     let reach = last.max(purged.as_ref().map(|(index, _)| *index));
-    let known = known.max(end_mark.index());
-    if reach.unwrap_or(0) < known {
-        return Err(OpenError::Regressed {
-            known,
-            found: reach,
-        });
-    }
+    let end_mark = check_reach(files, identity, end, &walked, reach)?;
     remove_torn(&log, walked.torn)?;
     let db_file = files
         .open(DB_FILE)
@@ -160,6 +226,10 @@ fn verify(db: sled::Db, files: &dyn Files, known: u64) -> Result<Opened, OpenErr
         packer: Packer::default(),
         purged: purged.as_ref().map(|(index, _)| *index),
         last,
+        last_crc: walked
+            .hot
+            .back()
+            .map(|record| crc32fast::hash(&record.bytes)),
     };
     let tail = Tail::opened(purged, walked.held, walked.hot);
     Ok(Opened {
@@ -167,6 +237,64 @@ fn verify(db: sled::Db, files: &dyn Files, known: u64) -> Result<Opened, OpenErr
         tail,
         end_mark,
     })
+}
+
+/// Whether what was found reaches as far as it is known to, with the record it is known to end with.
+fn check_reach(
+    files: &dyn Files,
+    identity: &Identity,
+    end: Found,
+    walked: &Walked,
+    reach: Option<u64>,
+) -> Result<EndMark, OpenError> {
+    let known = match &end {
+        Found::Whole(end) => end.index.max(identity.durable_mark),
+        Found::Nothing(_) => identity.durable_mark,
+    };
+    if reach.unwrap_or(0) < known {
+        return Err(OpenError::Regressed {
+            known,
+            found: reach,
+        });
+    }
+    match (end, reach) {
+        (Found::Whole(end), _) if walked.contradicts(&end) => Err(OpenError::foreign(
+            DB_FILE,
+            format!(
+                "entry {} is not the one that {END_FILE} knows of",
+                end.index
+            ),
+        )),
+        (Found::Whole(end), _) => {
+            EndMark::open(files, end).map_err(OpenError::io(format!("open {END_FILE}")))
+        }
+        // It is made durable before the first entry: only the first opening can be without it.
+        (Found::Nothing(_), None) => EndMark::create(files, identity.incarnation)
+            .map_err(OpenError::io(format!("create {END_FILE}"))),
+        (Found::Nothing(why), Some(reach)) => Err(OpenError::corrupt(
+            END_FILE,
+            "byte 0",
+            format!(
+                "{why}, and without it nobody can tell whether the log, found up to entry {reach}, is all there"
+            ),
+        )),
+    }
+}
+
+/// Whose log it is; noted when it is made.
+fn check_owner(meta: &sled::Tree, incarnation: u128) -> Result<(), OpenError> {
+    let found = meta
+        .get(OWNER)
+        .map_err(|error| OpenError::corrupt(DB_FILE, "the owner's mark", error.to_string()))?;
+    match found {
+        Some(found) if found == &incarnation.to_le_bytes() => Ok(()),
+        Some(found) => Err(OpenError::foreign(
+            DB_FILE,
+            format!("it belongs to another data directory: {found:?}"),
+        )),
+        None => engine::insert(meta, OWNER, &incarnation.to_le_bytes())
+            .map_err(OpenError::io("write the log's owner")),
+    }
 }
 
 fn check_format(meta: &sled::Tree) -> Result<(), OpenError> {
@@ -181,6 +309,26 @@ fn check_format(meta: &sled::Tree) -> Result<(), OpenError> {
         }),
         None => engine::insert(meta, FORMAT, FORMAT_VERSION)
             .map_err(OpenError::io("write the log's format mark")),
+    }
+}
+
+/// The vote that was stored when the log was last opened, or voted with: the identity's is at least that.
+fn check_vote(meta: &sled::Tree, vote: Option<StoredVote>) -> Result<(), OpenError> {
+    let found = meta
+        .get(engine::VOTE)
+        .map_err(|error| OpenError::corrupt(DB_FILE, "the vote's mark", error.to_string()))?;
+    let known = found.as_deref().map(engine::parse_vote);
+    let known = known
+        .transpose()
+        .map_err(|reason| OpenError::corrupt(DB_FILE, "the vote's mark", reason))?;
+    match vote {
+        _ if known > vote => Err(OpenError::foreign(
+            "META.a and META.b",
+            format!("they hold the vote {vote:?}, and {DB_FILE} knows of {known:?}"),
+        )),
+        Some(vote) => engine::insert(meta, engine::VOTE, &engine::vote_bytes(vote))
+            .map_err(OpenError::io("write the vote's mark")),
+        None => Ok(()),
     }
 }
 
@@ -221,10 +369,18 @@ struct Walked {
     hot: VecDeque<LogRecord>,
     /// A last record of which parts are missing.
     torn: Option<u64>,
+    /// The record that is known from outside, and the checksum of what was found there.
+    witness: Option<u64>,
+    witness_crc: Option<u32>,
 }
 
 /// Reads everything behind the purge mark: each record's checksum, and that none is missing.
-fn walk(log: &sled::Tree, meta: &sled::Tree, purged: Option<u64>) -> Result<Walked, OpenError> {
+fn walk(
+    log: &sled::Tree,
+    meta: &sled::Tree,
+    purged: Option<u64>,
+    witness: Option<u64>,
+) -> Result<Walked, OpenError> {
     let damaged = |place: String, reason: String| OpenError::corrupt(DB_FILE, place, reason);
     let from = purged.map_or(0, |index| index + 1);
     let start = engine::start_key(log, from)
@@ -234,6 +390,8 @@ fn walk(log: &sled::Tree, meta: &sled::Tree, purged: Option<u64>) -> Result<Walk
         held: None,
         hot: VecDeque::new(),
         torn: None,
+        witness,
+        witness_crc: None,
     };
     let mut hot_bytes = 0;
     for item in log.range(start.to_bytes()..) {
@@ -254,6 +412,11 @@ fn walk(log: &sled::Tree, meta: &sled::Tree, purged: Option<u64>) -> Result<Walk
 }
 
 impl Walked {
+    /// Whether another record is where `end` knows one: sled went back to before a truncation.
+    fn contradicts(&self, end: &End) -> bool {
+        matches!((self.witness_crc, end.crc), (Some(found), Some(known)) if found != known)
+    }
+
     fn take(&mut self, record: LogRecord, hot_bytes: &mut usize) -> Result<(), OpenError> {
         let index = record.index;
         let first = match self.held {
@@ -268,6 +431,9 @@ impl Walked {
             None => index,
         };
         self.held = Some((first, index));
+        if self.witness == Some(index) {
+            self.witness_crc = Some(crc32fast::hash(&record.bytes));
+        }
         *hot_bytes += record.bytes.len();
         self.hot.push_back(record);
         while self.hot.len() > TAIL_RECORDS || *hot_bytes > TAIL_BYTES {

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::super::identity::{IdentityFile, StoredVote};
 use super::super::log::{LogRecord, Synced};
+use super::super::sync_file_range;
 use super::Shared;
 use super::end_mark::EndMark;
 use super::engine::Engine;
@@ -94,6 +95,9 @@ impl Writer {
 
     /// Takes what has queued up, at most about [`DRAIN_BYTES`], and syncs it once.
     fn drain(&mut self, first: Queued, queue: &Receiver<Queued>) {
+        let shared = Arc::clone(&self.shared);
+        let _watched = shared.disk.syncs.begin();
+        self.guarded(|writer| writer.shared.disk.space.make_room(DRAIN_BYTES as u64));
         let mut next = Some(first);
         while let Some(queued) = next {
             self.guarded_op(queued);
@@ -164,7 +168,11 @@ impl Writer {
         let engine = self.engine()?;
         // A truncation below the purge mark removes what is held, and the log still reaches that mark.
         let reach = kept.max(engine.purged.unwrap_or(0));
-        self.end_mark.lower(reach)?;
+        let crc = match last_kept {
+            Some(_) => engine.crc_at(reach)?,
+            None => None,
+        };
+        self.end_mark.lower(reach, crc)?;
         self.engine()?.truncate_after(last_kept)?;
         self.synced = self.synced.min(reach);
         Ok(())
@@ -174,15 +182,22 @@ impl Writer {
         if self.shared.failure().is_some() {
             return synced(Err(self.shared.failure_error()));
         }
-        let saved = self.identity.update(|identity| identity.vote = Some(vote));
+        let saved = self
+            .identity
+            .update(|identity| identity.vote = Some(vote))
+            .and_then(|()| self.end_mark.note_vote(vote));
+        let noted = saved.is_ok();
         match &saved {
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
             Err(error) => self.shared.fail(&error.to_string()),
             Ok(()) => {}
         }
-        self.guarded(|_| {
+        self.guarded(|writer| {
             synced(saved);
-            Ok(())
+            match noted {
+                true => writer.engine()?.note_vote(vote),
+                false => Ok(()),
+            }
         });
     }
 
@@ -192,9 +207,9 @@ impl Writer {
         let engine = self.engine()?;
         if dirty {
             engine.sync()?;
-            let reach = engine.last.max(engine.purged).unwrap_or(0);
+            let (reach, crc) = engine.reach();
             self.synced = reach;
-            self.end_mark.raise(reach)?;
+            self.end_mark.raise(reach, crc)?;
         } else {
             engine.unpack()?;
         }
@@ -225,7 +240,10 @@ impl Writer {
 
     /// What can wait: a slice of a purge, and the durable mark.
     fn between_batches(&mut self) -> io::Result<()> {
+        sync_file_range::check()?;
         if self.purging {
+            let shared = Arc::clone(&self.shared);
+            let _watched = shared.disk.syncs.begin_other();
             self.purging = !self.engine()?.purge_slice()?;
         }
         let candidate = self.mark_candidate();
@@ -233,6 +251,8 @@ impl Writer {
         let due = candidate >= marked.saturating_add(MARK_ENTRIES)
             || (candidate > marked && self.marked_at.elapsed() >= MARK_EVERY);
         if due {
+            let shared = Arc::clone(&self.shared);
+            let _watched = shared.disk.syncs.begin();
             self.identity.raise_mark(candidate)?;
             self.marked_at = Instant::now();
         }

@@ -8,7 +8,10 @@
 //! one being built ends in `.tmp` and is removed at the next start; what came in of a peer's ends in
 //! `.part`, and at most one of those is kept, to be gone on with.
 
+mod encode;
 mod format;
+mod look;
+mod loose;
 mod read;
 mod write;
 
@@ -23,7 +26,10 @@ use crate::codec::CONTROL_MAX;
 use format::Unreadable;
 use write::{Draft, Fate};
 
+pub use encode::SnapshotEncoder;
 pub use format::{NotASnapshotName, SnapshotMeta, SnapshotName};
+pub use look::SnapshotFound;
+pub use loose::LooseSnapshot;
 pub use read::{SnapshotReader, SnapshotSource};
 pub use write::{SnapshotReceiver, SnapshotWriter, VerifiedSnapshot};
 
@@ -74,7 +80,7 @@ impl SnapshotFiles {
             let file = files
                 .open(&name.file())
                 .map_err(OpenError::io(format!("open {}", name.file())))?;
-            match format::verify(file, name) {
+            match format::verify(file, Some(name)) {
                 Ok(meta) => held.whole.push(meta),
                 Err(unreadable) => match refusal(&name.file(), unreadable) {
                     OpenError::Corrupt { place, reason, .. } => {
@@ -166,6 +172,22 @@ impl SnapshotFiles {
         Ok(SnapshotSource::new(file, meta))
     }
 
+    /// Removes every whole snapshot but the newest: room is worth more than a second copy.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn keep_newest(&self) -> io::Result<()> {
+        let superfluous: Vec<SnapshotName> = {
+            let mut held = self.held();
+            let surplus = held.whole.len().saturating_sub(1);
+            held.whole.drain(..surplus).map(|old| old.name).collect()
+        };
+        for name in superfluous {
+            self.files().remove(&name.file())?;
+        }
+        Ok(())
+    }
+
     fn files(&self) -> &SharedFiles {
         &self.inner.files
     }
@@ -246,6 +268,8 @@ impl SnapshotFiles {
         let superfluous: Vec<SnapshotName> = {
             let mut held = self.held();
             held.whole.retain(|known| known.name != meta.name);
+            // A damaged one of the same name has just been replaced.
+            held.damaged.retain(|(name, _)| *name != meta.name);
             held.whole.push(meta);
             held.whole.sort_by_key(|known| known.name.rank());
             let surplus = held.whole.len().saturating_sub(SNAPSHOTS_KEPT);
@@ -289,12 +313,17 @@ fn prepare(files: &SharedFiles) -> io::Result<Found> {
     files.sync_dir("")?;
     let (mut whole, mut partial) = (Vec::new(), Vec::new());
     for file in files.list(SNAPSHOT_DIR)? {
-        if file.ends_with(".tmp") {
-            files.remove(&format!("{SNAPSHOT_DIR}/{file}"))?;
-        } else if let Some(name) = file.strip_suffix(".snap") {
-            whole.extend(name.parse::<SnapshotName>());
-        } else if let Some(name) = file.strip_suffix(".snap.part") {
-            partial.extend(name.parse::<SnapshotName>());
+        let (unfinished, name) = match file.strip_suffix(".tmp") {
+            Some(name) => (true, name),
+            None => (false, file.as_str()),
+        };
+        let part = name.strip_suffix(".snap.part").map(str::parse);
+        let snap = name.strip_suffix(".snap").map(str::parse);
+        match (unfinished, snap, part) {
+            (true, Some(Ok(_)), _) => files.remove(&format!("{SNAPSHOT_DIR}/{file}"))?,
+            (false, Some(Ok(name)), _) => whole.push(name),
+            (false, _, Some(Ok(name))) => partial.push(name),
+            _ => {}
         }
     }
     whole.sort_by_key(SnapshotName::rank);

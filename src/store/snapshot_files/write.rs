@@ -7,9 +7,10 @@
 use std::io;
 
 use super::super::files::File;
-use super::format::{self, CHUNK_BYTES, Footer, Header};
+use super::encode::SnapshotEncoder;
+use super::format::{self, CHUNK_BYTES};
 use super::{SnapshotFiles, SnapshotMeta, SnapshotName, SnapshotReader};
-use crate::codec::{self, Stored};
+use crate::codec::Stored;
 
 /// A long file is synced each time it has grown by so much, 8 MiB: a disk that is handed hundreds at
 /// once keeps the log's own syncs waiting behind them.
@@ -51,7 +52,7 @@ impl Draft {
     fn verify(&mut self) -> io::Result<SnapshotMeta> {
         self.file.sync()?;
         let file = self.snapshots.files().open(&self.temp)?;
-        Ok(format::verify(file, self.name)?)
+        Ok(format::verify(file, Some(self.name))?)
     }
 
     /// Under its name, which is durable, too.
@@ -79,36 +80,27 @@ impl Drop for Draft {
 pub struct SnapshotWriter {
     draft: Draft,
     buffer: Vec<u8>,
-    hasher: crc32fast::Hasher,
-    records: u64,
+    encoder: SnapshotEncoder,
 }
 
 impl SnapshotWriter {
     pub(super) fn new(draft: Draft, note: &[u8]) -> Self {
-        let mut writer = Self {
-            buffer: Vec::with_capacity(CHUNK_BYTES),
-            hasher: crc32fast::Hasher::new(),
-            records: 0,
+        let mut encoder = SnapshotEncoder::default();
+        let mut buffer = Vec::with_capacity(CHUNK_BYTES);
+        buffer.extend_from_slice(&encoder.header(draft.name, note));
+        Self {
             draft,
-        };
-        let name = writer.draft.name;
-        let note = note.to_vec();
-        writer.put(&codec::encode(&Header { name, note }));
-        writer
+            buffer,
+            encoder,
+        }
     }
 
     /// Adds a record.
     ///
     /// # Errors
-    /// `InvalidInput` if it is longer than [`codec::SNAPSHOT_RECORD_MAX`]; the disk's.
+    /// `InvalidInput` if it is longer than [`crate::codec::SNAPSHOT_RECORD_MAX`]; the disk's.
     pub fn append<T: Stored>(&mut self, record: &T) -> io::Result<()> {
-        let bytes = codec::encode(record);
-        if bytes.len() - codec::ENVELOPE_BYTES > codec::SNAPSHOT_RECORD_MAX {
-            let text = format!("a snapshot record of {} bytes", bytes.len());
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-        }
-        self.put(&bytes);
-        self.records += 1;
+        self.buffer.extend_from_slice(&self.encoder.record(record)?);
         if self.buffer.len() >= CHUNK_BYTES {
             self.flush()?;
         }
@@ -121,21 +113,11 @@ impl SnapshotWriter {
     /// # Errors
     /// The disk's, or `InvalidData` if what was read back is not what was written.
     pub fn finish(mut self) -> io::Result<SnapshotMeta> {
-        let footer = Footer {
-            records: self.records,
-            bytes: self.draft.written + self.buffer.len() as u64,
-            crc: self.hasher.clone().finalize(),
-        };
-        self.put(&codec::encode(&footer));
+        self.buffer.extend_from_slice(&self.encoder.footer());
         self.flush()?;
         let meta = self.draft.verify()?;
         self.draft.publish(&meta)?;
         Ok(meta)
-    }
-
-    fn put(&mut self, bytes: &[u8]) {
-        self.hasher.update(bytes);
-        self.buffer.extend_from_slice(bytes);
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,0 +1,1 @@
+"""Faults against real processes of the product: see README.md."""
