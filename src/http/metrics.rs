@@ -111,6 +111,7 @@ struct NodeGauges {
     committed: Level,
     applied: Level,
     snapshot: Level,
+    hash_checked: Level,
     protection_active: Level,
     leases: Level,
     silent: Level,
@@ -271,6 +272,11 @@ impl NodeGauges {
                 &self.snapshot,
             ),
             (
+                "state_hash_last_checked_index",
+                "The last entry at which this node's state was that of a majority",
+                &self.hash_checked,
+            ),
+            (
                 "protection_active",
                 "1 while nobody is evicted",
                 &self.protection_active,
@@ -314,6 +320,7 @@ impl NodeGauges {
         self.committed.set(status.log.committed);
         self.applied.set(status.log.applied);
         self.snapshot.set(status.log.snapshot);
+        self.hash_checked.set(status.hashes.checked_index);
         self.protection_active
             .set(u64::from(status.protection.active));
         self.leases.set(status.protection.leases);
@@ -354,6 +361,7 @@ fn result_label(written: &Result<Written, WriteError>) -> &'static str {
         Err(WriteError::NoLeader) => "no_leader",
         Err(WriteError::Unknown) => "unknown",
         Err(WriteError::Stopping) => "stopping",
+        Err(WriteError::HashesSplit) => "hashes_split",
     }
 }
 

@@ -15,6 +15,7 @@ use crate::registry::{
     AppName, Command, InstanceId, InstanceStatus, Origin, Outcome, Protection, Record, View,
 };
 
+use super::agreement::HashesPart;
 use super::alarms::Alarm;
 
 /// How fresh an answer must be.
@@ -92,6 +93,9 @@ pub enum WriteError {
     /// The node is stopping. Not executed.
     #[error("the node is stopping")]
     Stopping,
+    /// The nodes' states differ, and no majority of the voters agrees. Not executed.
+    #[error("the states of the nodes differ, and no majority agrees")]
+    HashesSplit,
 }
 
 /// Why there is no backup.
@@ -149,6 +153,11 @@ pub trait Registrar: Send + Sync + 'static {
     /// All members as this node knows them.
     fn members(&self) -> Vec<MemberStatus>;
 
+    /// Whether what this node holds may be believed; if not, its process is about to end.
+    fn is_sound(&self) -> bool {
+        true
+    }
+
     /// Whether this node may serve.
     fn readiness(&self) -> Readiness;
 
@@ -175,6 +184,8 @@ pub struct NodeStatus {
     pub protection: Protection,
     /// The change history.
     pub delta: DeltaPart,
+    /// The comparison of states.
+    pub hashes: HashesPart,
     /// What an operator must know now.
     pub alarms: Vec<Alarm>,
 }

@@ -61,6 +61,19 @@ impl PeerDesk {
                 let result = node.operate_here(order).await;
                 Ok(Answer::Admin(Box::new(result)))
             }
+            Request::Hashes(_) | Request::Diverged(_) if !self.is_of_my_cluster(from) => {
+                Err(Refusal::NoCluster)
+            }
+            Request::Hashes(findings) => {
+                let node = self.node().ok_or(Refusal::NotReady)?;
+                let agreement = node.agreement().ok_or(Refusal::NotReady)?;
+                Ok(Answer::Hashes(agreement.report(from, findings)))
+            }
+            Request::Diverged(verdict) => {
+                let node = self.node().ok_or(Refusal::NotReady)?;
+                let agreement = node.agreement().ok_or(Refusal::NotReady)?;
+                Ok(Answer::Diverged(agreement.hear(from, verdict).await))
+            }
             Request::Status => self
                 .node()
                 .map(|node| Answer::Status(Box::new(node.own_status())))
@@ -69,7 +82,11 @@ impl PeerDesk {
     }
 
     async fn forwarded(&self, commands: Vec<Command>) -> ForwardAnswer {
-        let queue = self.node().and_then(|node| node.write_queue().cloned());
+        let node = self.node();
+        if node.as_ref().is_some_and(|node| node.refuses().is_some()) {
+            return ForwardAnswer::NotExecuted;
+        }
+        let queue = node.and_then(|node| node.write_queue().cloned());
         let fate = match queue.map(|queue| queue.submit_here(commands)) {
             Some(Ok(fate)) => fate,
             Some(Err(Refused::Overloaded)) => return ForwardAnswer::Overloaded,

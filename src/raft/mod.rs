@@ -13,6 +13,7 @@ mod compaction;
 mod error;
 mod failure;
 mod gate;
+mod hashes;
 mod log_store;
 mod look;
 mod network;
@@ -64,8 +65,10 @@ use watcher::Members;
 pub use backup::{BACKUPS_MAX, Backup, BackupError};
 pub use change::{ChangeError, FIRST_LATER_ID, MemberChange};
 pub use error::{
-    CallError, Failure, InitializeError, ProposeError, ReadIndexError, StartError, TransferError,
+    CallError, Divergence, Failure, InitializeError, ProposeError, ReadIndexError, StartError,
+    TransferError,
 };
+pub use hashes::{HASH_POINTS_MAX, HashPoint};
 pub use look::{
     CoveredView, EntryContent, EntryView, LogPosition, MembershipView, look_at_purge,
     look_at_record, look_at_snapshot, restore,
@@ -346,6 +349,11 @@ impl Raft {
         let mut tasks = self.inner.tasks.lock().await;
         tasks.abort_all();
         while tasks.join_next().await.is_some() {}
+    }
+
+    /// Ends this node's Raft for a reason that was found above it; the first one counts.
+    pub fn give_up(&self, failure: Failure) {
+        self.inner.failure.fail(failure);
     }
 
     /// Set once, when Raft is dead for good: the process must end.

@@ -13,6 +13,8 @@ use tokio::time::Instant;
 
 use crate::registry::{Registry, View};
 
+use super::hashes::{HashPoint, HashRing};
+
 /// One node's applied state.
 pub struct StateCell {
     /// Guards the state machine; held for one entry at a time.
@@ -21,6 +23,8 @@ pub struct StateCell {
     applied: watch::Sender<u64>,
     /// Of the last catalogue change: renewals, which are most entries, wake nobody who waits for one.
     catalogue: watch::Sender<u64>,
+    /// Guards the newest state hashes that nodes are compared by; held for a copy.
+    hashes: Mutex<HashRing>,
     /// Guards one instant; held for a copy.
     applied_at: Mutex<Instant>,
     /// The leader's wall clock in the last entry applied, ms since the epoch.
@@ -34,6 +38,7 @@ impl StateCell {
             applied: watch::Sender::new(registry.index()),
             catalogue: watch::Sender::new(registry.view().catalogue_index()),
             registry: Mutex::new(registry),
+            hashes: Mutex::default(),
             applied_at: Mutex::new(Instant::now()),
             last_entry_wall_ms: AtomicU64::new(0),
         }
@@ -57,6 +62,19 @@ impl StateCell {
     /// The log index of the last catalogue change applied, as it moves.
     pub fn catalogue_index(&self) -> watch::Receiver<u64> {
         self.catalogue.subscribe()
+    }
+
+    /// The newest state hashes at the points that all nodes share, oldest first.
+    pub fn hash_points(&self) -> Vec<HashPoint> {
+        self.hashes().points()
+    }
+
+    pub(super) fn note_hash(&self, point: HashPoint) {
+        self.hashes().push(point);
+    }
+
+    fn hashes(&self) -> MutexGuard<'_, HashRing> {
+        self.hashes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When an entry was last applied, or this node started.
@@ -102,6 +120,7 @@ impl StateCell {
     /// Replaces everything by an installed snapshot's state.
     pub(super) fn replace(&self, registry: Registry, index: u64) {
         *self.registry() = registry;
+        self.hashes().clear();
         self.publish(index);
     }
 }
