@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
+use super::doctor::DoctorArguments;
+use super::log_dump::LogCommand;
+use super::members::{LeaderCommand, MembersCommand};
 use super::recover::parse_last_entry;
 use crate::raft::offline::LastEntry;
 use crate::server::config::{BaseUrl, HostPort, Sources};
@@ -37,7 +40,7 @@ pub(super) enum Command {
     /// Show or check a configuration without running it.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// The members of a cluster.
+    /// The members of a cluster: show and change them while it runs.
     #[command(subcommand)]
     Members(MembersCommand),
     /// The leader of a cluster.
@@ -49,23 +52,14 @@ pub(super) enum Command {
     /// Recover a node that does not run.
     #[command(subcommand)]
     Recover(RecoverCommand),
+    /// The Raft log of a stopped node.
+    #[command(subcommand)]
+    Log(LogCommand),
+    /// Whether a stopped node would start, and what to do if not.
+    Doctor(DoctorArguments),
     /// Put load on servers and report the figures.
     #[command(subcommand)]
     Bench(BenchCommand),
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum MembersCommand {
-    /// Every member as the asked node knows it.
-    #[command(after_help = "Example: eureka-raft members list --output json")]
-    List(Asking),
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum LeaderCommand {
-    /// The leader's name and addresses.
-    #[command(after_help = "Example: eureka-raft leader show")]
-    Show(Asking),
 }
 
 #[derive(Debug, Subcommand)]
@@ -152,14 +146,15 @@ pub(super) struct ForceArguments {
 /// Whom to ask, and how to print the answer.
 #[derive(Debug, Args)]
 pub(super) struct Asking {
-    /// Any node of the cluster.
+    /// Any node of the cluster; more than one, and the next is asked if one does not answer.
     #[arg(
         long,
-        value_name = "URL",
+        value_name = "URL,URL",
+        value_delimiter = ',',
         env = "EUREKA_RAFT_SERVER",
         default_value = "http://127.0.0.1:8761"
     )]
-    pub(super) server: BaseUrl,
+    pub(super) server: Vec<BaseUrl>,
     #[command(flatten)]
     pub(super) output: Output,
 }
@@ -176,6 +171,11 @@ pub(super) struct Configured {
 }
 
 impl Configured {
+    /// Whether anything was said on the command line.
+    pub(super) fn is_given(&self) -> bool {
+        self.config.is_some() || !self.set.is_empty()
+    }
+
     /// With the environment of this process.
     pub(super) fn sources(self) -> Sources {
         Sources::of_process(self.config, self.set)

@@ -10,7 +10,7 @@ use std::time::Duration;
 use hyper::body::{Body, Incoming};
 use tokio::time::timeout;
 
-use super::http_client::{AskError, NoBody, open};
+use super::http_client::{AskError, Whole, open};
 use crate::server::config::BaseUrl;
 
 /// From the question to the head of the answer: a read index, and the copy of the lease table.
@@ -27,11 +27,11 @@ pub(super) async fn download(
     path: &str,
     mut take: impl FnMut(&[u8]) -> Result<(), AskError>,
 ) -> Result<(), AskError> {
-    let (mut sender, driver) = open(server).await?;
+    let (mut sender, driver) = open(server).await.map_err(AskError::Silent)?;
     let driver = tokio::spawn(driver);
     let question = hyper::Request::get(path)
         .header("host", server.authority().as_str())
-        .body(NoBody)
+        .body(Whole::NOTHING)
         .expect("the path is a constant and an address is a valid header");
     let answer = timeout(HEAD_WAIT, sender.send_request(question)).await;
     let answer = answer

@@ -112,6 +112,8 @@ struct NodeGauges {
     applied: Level,
     snapshot: Level,
     hash_checked: Level,
+    receiving: Level,
+    refused: Level,
     protection_active: Level,
     leases: Level,
     silent: Level,
@@ -277,6 +279,16 @@ impl NodeGauges {
                 &self.hash_checked,
             ),
             (
+                "raft_snapshot_receiving_bytes",
+                "Bytes here of the snapshot that is coming in, 0 if none is",
+                &self.receiving,
+            ),
+            (
+                "raft_snapshots_refused",
+                "Snapshots that came in and were refused, since the start",
+                &self.refused,
+            ),
+            (
                 "protection_active",
                 "1 while nobody is evicted",
                 &self.protection_active,
@@ -321,6 +333,9 @@ impl NodeGauges {
         self.applied.set(status.log.applied);
         self.snapshot.set(status.log.snapshot);
         self.hash_checked.set(status.hashes.checked_index);
+        let receiving = status.log.snapshot_receiving;
+        self.receiving.set(receiving.map_or(0, |here| here.bytes));
+        self.refused.set(status.log.snapshots_refused);
         self.protection_active
             .set(u64::from(status.protection.active));
         self.leases.set(status.protection.leases);

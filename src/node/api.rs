@@ -231,6 +231,19 @@ pub struct LogPart {
     pub snapshot: u64,
     /// Last purged.
     pub purged: u64,
+    /// The snapshot that is coming in from the leader, if one is.
+    pub snapshot_receiving: Option<SnapshotReceiving>,
+    /// Snapshots that came in and were refused, since the start.
+    pub snapshots_refused: u64,
+}
+
+/// How far a snapshot has come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotReceiving {
+    /// Bytes here; equal to `size` while it is being verified and installed.
+    pub bytes: u64,
+    /// Bytes of the whole.
+    pub size: u64,
 }
 
 /// The `state` part of a status.
@@ -288,6 +301,8 @@ pub struct MemberStatus {
     pub term: Option<u64>,
     /// Its state hash and the index it is of, by its own last status.
     pub state: Option<StatePart>,
+    /// The snapshot that is coming in to it, by its own last status.
+    pub snapshot_receiving: Option<SnapshotReceiving>,
 }
 
 /// Whether a node may serve, and if not, why.

@@ -12,6 +12,8 @@ mod batcher;
 mod council;
 mod first_start;
 mod flight;
+mod invitations;
+mod joining;
 mod leader_time;
 mod lease_clock;
 mod lineup;
@@ -21,7 +23,10 @@ pub mod operator;
 mod orders;
 mod peer_desk;
 mod reads;
+mod steward;
+mod suspicion;
 mod sweep;
+mod welcome;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -31,7 +36,7 @@ use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
 use crate::clock::SharedClock;
-use crate::raft::{MemberView, Raft, RaftStatus, Role};
+use crate::raft::{Goal, MemberView, Raft, RaftStatus, Receiving, Role};
 use crate::registry::{Command, InstanceStatus, Origin, Outcome, Protection, Record, Settings};
 use crate::store::identity::PlannedMember;
 
@@ -42,11 +47,13 @@ pub use alarms::{Alarm, AlarmBoard, AlarmKind};
 pub use api::{
     BackupRefusal, ClusterPart, Consistency, DeltaPart, LogPart, MemberStatus, NodePart,
     NodeStatus, Read, ReadError, ReadOptions, Readiness, Registrar, RegistryPart, Renewal,
-    StatePart, WriteError, Written,
+    SnapshotReceiving, StatePart, WriteError, Written,
 };
 pub use batcher::WriteLimits;
-pub use first_start::{FirstStart, FirstStartError, InitialMember};
-pub use messages::{Answer, ForwardAnswer, Plan, PlanAnswer, Probe, ProbeAnswer, Request};
+pub use first_start::{FirstStart, FirstStartError, InitialMember, WayIn};
+pub use messages::{
+    Answer, ForwardAnswer, JoinAnswer, JoinRequest, Plan, PlanAnswer, Probe, ProbeAnswer, Request,
+};
 pub use operator::{AdminRefusal, Change, Lineup, Mode, Operator, Order, Report, Seat};
 pub use peer_desk::PeerDesk;
 
@@ -56,6 +63,7 @@ use council::Council;
 use leader_time::LeaderTime;
 use membership::Members;
 use reads::Reads;
+use steward::Steward;
 use sweep::Sweep;
 
 /// How a node behaves; from its configuration.
@@ -88,7 +96,7 @@ struct Running {
     queue: WriteQueue,
     reads: Arc<Reads>,
     members: Arc<Members>,
-    council: Council,
+    council: Arc<Council>,
     agreement: Arc<Agreement>,
 }
 
@@ -128,7 +136,13 @@ impl Node {
         let reads = Arc::new(Reads::new(raft.clone(), self.options.reads_default, clock));
         let catching_up = Arc::clone(&reads);
         tasks.spawn(async move { catching_up.catch_up().await });
-        let council = Council::new(raft.clone());
+        let cluster_id = self.first_start.identity().cluster_id.unwrap_or_default();
+        let council = Arc::new(Council::new(raft.clone(), cluster_id, Arc::clone(&members)));
+        let steward = Steward {
+            council: Arc::clone(&council),
+        };
+        tasks.spawn(steward.run());
+        tasks.spawn(suspicion::watch(raft.clone(), Arc::clone(&self.alarms)));
         let fresh = self
             .running
             .set(Running {
@@ -175,6 +189,13 @@ impl Node {
             return Some(WriteError::Stopping);
         }
         agreement.is_split().then_some(WriteError::HashesSplit)
+    }
+
+    /// Somebody probed in the name of a member, from another data directory.
+    fn met_an_impostor_of(&self, name: &str) {
+        if let Some(running) = self.running.get() {
+            running.raft.accuse_of_another_disk(name);
+        }
     }
 
     /// The membership as the first start sees it, once Raft knows one.
@@ -307,6 +328,10 @@ impl Node {
                 applied: raft.applied,
                 snapshot: raft.snapshot,
                 purged: raft.purged,
+                snapshot_receiving: raft
+                    .receiving
+                    .map(|Receiving { bytes, size }| SnapshotReceiving { bytes, size }),
+                snapshots_refused: raft.snapshots_refused,
             },
             state: StatePart {
                 index: view.index(),
@@ -348,14 +373,7 @@ impl Node {
             return vec!["stopping".to_owned()];
         }
         let Some(running) = self.running.get() else {
-            let missing = self.first_start.missing();
-            return vec![match missing.is_empty() {
-                true => "starting".to_owned(),
-                false => format!(
-                    "waiting for {} to answer for the first time",
-                    missing.join(", ")
-                ),
-            }];
+            return vec![self.first_start.waits_for()];
         };
         if running.agreement.is_diverged() {
             return vec!["its state differs from the majority's".to_owned()];
@@ -365,12 +383,17 @@ impl Node {
         if !self.is_led(&status) {
             reasons.push("no leader that reaches a quorum is known".to_owned());
         }
-        if !status
+        match status
             .members
             .iter()
-            .any(|view| view.member.id == running.raft.me() && view.voter)
+            .find(|view| view.member.id == running.raft.me())
         {
-            reasons.push("not a voter yet".to_owned());
+            None => reasons.push("not a member yet".to_owned()),
+            Some(own) if !own.voter && own.member.goal != Goal::Stay => {
+                reasons.push("not a voter yet".to_owned());
+            }
+            // A learner that stays one serves reads and forwards writes.
+            Some(_) => {}
         }
         if !running.reads.is_caught_up() {
             reasons.push("what was committed before the start is not all applied yet".to_owned());

@@ -3,9 +3,8 @@
 //! Owns the order: state from the newest snapshot, openraft on the log, the tasks beside it, and last
 //! of all the door for peers. It may not start what has not been checked.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
 
 use openraft::StorageHelper;
 use openraft::errors::Fatal;
@@ -18,7 +17,10 @@ use super::compaction::Compaction;
 use super::error::StartError;
 use super::failure::FailureCell;
 use super::gate::StartGate;
+use super::inbound::Inbound;
+use super::keeper::Keeper;
 use super::log_store::LogStore;
+use super::memories::Memories;
 use super::network::Network;
 use super::peer::Peers;
 use super::read_index::{ReadQueue, Rounds};
@@ -27,6 +29,7 @@ use super::service::{Core, RaftService};
 use super::settings::RaftSettings;
 use super::state_machine::{MachineParts, StateMachine};
 use super::status::Leadership;
+use super::suspects::Suspects;
 use super::types::{Membership, TypeConfig};
 use super::watcher::{Members, Watcher};
 use super::{Inner, RaftParts};
@@ -37,6 +40,11 @@ const GREET_PAUSE: Duration = Duration::from_millis(100);
 /// Starts on what is on disk.
 pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
     let failure = FailureCell::new();
+    let started = start_or_fail(parts, failure.clone()).await;
+    started.map_err(|error| failure.of_start(error))
+}
+
+async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, StartError> {
     let removed = RemovedMembers::default();
     let mut disk = Disk::open(&parts, failure.clone(), removed.clone()).await?;
     let membership = known_membership(&disk.log, &mut disk.machine).await?;
@@ -46,6 +54,7 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
     let core = build_core(&parts, disk, members.clone()).await?;
     let (leadership_sender, leadership) = watch::channel(Leadership::default());
     let (reads, read_queue) = ReadQueue::new();
+    let inbound = Arc::new(Inbound::new(parts.snapshots.clone()));
     let service = RaftService {
         gate: StartGate::new(
             parts.me.id,
@@ -54,16 +63,22 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
         ),
         core: core.clone(),
         me: parts.me.id,
-        snapshots: parts.snapshots.clone(),
+        inbound: Arc::clone(&inbound),
         reads: reads.clone(),
         leadership: leadership.clone(),
         failure: failure.clone(),
         removed: removed.clone(),
-        memories: Mutex::new(BTreeMap::new()),
-        turn: Arc::new(AsyncMutex::new(())),
+        memories: Memories::new(parts.memory.found().clone()),
+        suspects: Suspects::new(),
         log: log.clone(),
     };
     let service = Arc::new(service);
+    let keeper = Keeper::new(
+        Arc::clone(&service),
+        parts.peers.clone(),
+        members.clone(),
+        parts.memory,
+    );
     if !parts.peers.open(Arc::clone(&service)) {
         return Err(StartError::Internal(
             "these connections serve another Raft".to_owned(),
@@ -75,12 +90,15 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
         cluster_id: parts.cluster_id,
         peers: parts.peers.clone(),
         cell,
+        inbound,
         members,
         leadership,
         reads,
         read_rounds: Arc::new(AtomicU64::new(0)),
         removed,
         failure,
+        suspects: service.suspects.clone(),
+        keeper: Arc::clone(&keeper),
         backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
         stopping: watch::Sender::new(false),
         tasks: AsyncMutex::new(JoinSet::new()),
@@ -89,6 +107,7 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
     tasks.spawn(watcher(&inner, parts.me.incarnation, leadership_sender).run());
     tasks.spawn(rounds(&inner).run(read_queue));
     tasks.spawn(compaction(&inner, parts.settings, &log).run());
+    tasks.spawn(keeper.run());
     tasks.spawn(meet_the_others(service, parts.peers, inner.members.clone()));
     drop(tasks);
     inner.core.run();
@@ -108,7 +127,7 @@ impl Disk {
         removed: RemovedMembers,
     ) -> Result<Self, StartError> {
         let storage = |error: std::io::Error| StartError::Storage(error.to_string());
-        let log = LogStore::new(Arc::clone(&parts.log)).map_err(storage)?;
+        let log = LogStore::new(Arc::clone(&parts.log), failure.clone()).map_err(storage)?;
         let machine = StateMachine::open(MachineParts {
             snapshots: parts.snapshots.clone(),
             failure,

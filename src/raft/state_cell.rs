@@ -13,7 +13,8 @@ use tokio::time::Instant;
 
 use crate::registry::{Registry, View};
 
-use super::hashes::{HashPoint, HashRing};
+use super::hash_points::{HashPoint, HashRing};
+use super::state_hashes::StateHashes;
 
 /// One node's applied state.
 pub struct StateCell {
@@ -23,8 +24,9 @@ pub struct StateCell {
     applied: watch::Sender<u64>,
     /// Of the last catalogue change: renewals, which are most entries, wake nobody who waits for one.
     catalogue: watch::Sender<u64>,
+    hashes: StateHashes,
     /// Guards the newest state hashes that nodes are compared by; held for a copy.
-    hashes: Mutex<HashRing>,
+    points: Mutex<HashRing>,
     /// Guards one instant; held for a copy.
     applied_at: Mutex<Instant>,
     /// The leader's wall clock in the last entry applied, ms since the epoch.
@@ -37,8 +39,9 @@ impl StateCell {
             view: ArcSwap::from_pointee(registry.view()),
             applied: watch::Sender::new(registry.index()),
             catalogue: watch::Sender::new(registry.view().catalogue_index()),
+            hashes: StateHashes::default(),
             registry: Mutex::new(registry),
-            hashes: Mutex::default(),
+            points: Mutex::default(),
             applied_at: Mutex::new(Instant::now()),
             last_entry_wall_ms: AtomicU64::new(0),
         }
@@ -66,15 +69,20 @@ impl StateCell {
 
     /// The newest state hashes at the points that all nodes share, oldest first.
     pub fn hash_points(&self) -> Vec<HashPoint> {
-        self.hashes().points()
+        self.points().points()
     }
 
-    pub(super) fn note_hash(&self, point: HashPoint) {
-        self.hashes().push(point);
+    pub(super) fn note_point(&self, point: HashPoint) {
+        self.points().push(point);
     }
 
-    fn hashes(&self) -> MutexGuard<'_, HashRing> {
-        self.hashes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn points(&self) -> MutexGuard<'_, HashRing> {
+        self.points.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state hash right after entry `index`, if that was among the last some thousand applied here.
+    pub fn hash_at(&self, index: u64) -> Option<u128> {
+        self.hashes.at(index)
     }
 
     /// When an entry was last applied, or this node started.
@@ -93,6 +101,13 @@ impl StateCell {
 
     pub(super) fn note_entry_wall_ms(&self, wall_ms: u64) {
         self.last_entry_wall_ms.store(wall_ms, Ordering::Relaxed);
+    }
+
+    /// Remembers the state hash after the entry just applied.
+    pub(super) fn note_hash(&self) {
+        let (index, hash) =
+            self.with_registry(|registry| (registry.index(), registry.state_hash()));
+        self.hashes.note(index, hash);
     }
 
     /// A panic inside apply ends the process, so a poisoned lock is only ever seen on the way out.
@@ -117,11 +132,14 @@ impl StateCell {
         });
     }
 
-    /// Replaces everything by an installed snapshot's state.
-    pub(super) fn replace(&self, registry: Registry, index: u64) {
-        *self.registry() = registry;
-        self.hashes().clear();
+    /// Replaces everything by an installed snapshot's state, and hands back what was there: taking a large
+    /// registry apart takes long, and is for a thread on which nobody waits.
+    pub(super) fn replace(&self, registry: Registry, index: u64) -> Registry {
+        let old = std::mem::replace(&mut *self.registry(), registry);
+        self.note_hash();
+        self.points().clear();
         self.publish(index);
+        old
     }
 }
 

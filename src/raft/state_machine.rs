@@ -12,13 +12,13 @@ use futures_util::{Stream, StreamExt};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend};
 
-use crate::codec;
+use crate::codec::{self, CodecError};
 use crate::registry::{Entry, Outcome, SnapshotData};
 use crate::store::{SnapshotFiles, blocking};
 
 use super::error::{Failure, StartError};
 use super::failure::FailureCell;
-use super::hashes::{HashPoint, is_point};
+use super::hash_points::{HashPoint, is_point};
 use super::removed::RemovedMembers;
 use super::snapshots::{Handover, Snapshot, SnapshotBuilder, SnapshotFile};
 use super::state_cell::StateCell;
@@ -61,7 +61,10 @@ impl StateMachine {
         let Some(file) = SnapshotFile::newest(&parts.snapshots) else {
             return Ok(Self::empty(parts));
         };
-        let unreadable = |error: io::Error| StartError::Storage(error.to_string());
+        let unreadable = |error: io::Error| match error.kind() {
+            io::ErrorKind::Unsupported => StartError::Newer(error.to_string()),
+            _ => StartError::Storage(error.to_string()),
+        };
         let (covers, removed) = file.covers().map_err(unreadable)?;
         parts.removed.replace(removed);
         let registry = blocking(move || file.restore()).await.map_err(unreadable)?;
@@ -115,6 +118,7 @@ impl StateMachine {
                 self.skip(id.index())
             }
         };
+        self.cell.note_hash();
         self.last = Some(id);
         Ok(outcomes)
     }
@@ -122,7 +126,11 @@ impl StateMachine {
     fn apply_commands(&self, index: u64, bytes: &[u8]) -> io::Result<Vec<Outcome>> {
         let entry: Entry = codec::decode(bytes, codec::ENTRY_MAX).map_err(|error| {
             let what = format!("log entry {index} cannot be applied: {error}");
-            self.parts.failure.fail(Failure::Storage(what.clone()));
+            self.parts.failure.fail(match error {
+                CodecError::Newer { .. } => Failure::Newer(what.clone()),
+                // A variant this release does not know looks the same as damage; both stop.
+                _ => Failure::Storage(what.clone()),
+            });
             io::Error::new(io::ErrorKind::InvalidData, what)
         })?;
         let _note = self.parts.failure.while_in("apply");
@@ -133,7 +141,7 @@ impl StateMachine {
         let outcomes = registry.apply_owned(index, entry);
         if is_point(before_ms, registry.lease_ms()) {
             let hash = registry.state_hash();
-            self.cell.note_hash(HashPoint { index, hash });
+            self.cell.note_point(HashPoint { index, hash });
         }
         drop(registry);
         assert_eq!(
@@ -254,8 +262,10 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         self.parts.removed.replace(removed);
         self.last = meta.last_log_id;
         self.membership = meta.last_membership.clone();
-        self.cell
-            .replace(registry, meta.last_log_id.map_or(0, |last| last.index()));
+        let index = meta.last_log_id.map_or(0, |last| last.index());
+        let old = self.cell.replace(registry, index);
+        // Not waited for: until this function returns, this node answers no leader.
+        drop(tokio::spawn(blocking(move || drop(old))));
         tracing::info!(snapshot = %file.meta.name, "snapshot installed");
         self.installed = Some(file);
         Ok(())

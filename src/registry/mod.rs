@@ -25,6 +25,7 @@ mod expiry;
 mod instance;
 mod invariants;
 mod lease;
+mod lease_rows;
 mod names;
 mod new_history;
 mod query;

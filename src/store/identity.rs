@@ -174,6 +174,7 @@ impl IdentityFile {
         if slots.is_empty() {
             return refuse_orphans(&names).map(|()| None);
         }
+        refuse_strangers(&slots)?;
         let newest = slots
             .iter()
             .filter_map(|(name, slot)| Some((*name, slot.as_ref().ok()?)))
@@ -443,6 +444,24 @@ fn both_slots_hold(slots: &[(&str, Result<Slot, SlotError>)], identity: &Identit
         })
 }
 
+/// Two whole slots of two data directories: nobody can say which of them belongs beside this log, and
+/// writing one over the other would destroy the right one half of the time.
+fn refuse_strangers(slots: &[(&str, Result<Slot, SlotError>)]) -> Result<(), OpenError> {
+    let mut whole = slots.iter().filter_map(|(_, slot)| slot.as_ref().ok());
+    match (whole.next(), whole.next()) {
+        (Some(one), Some(other)) if one.identity.incarnation != other.identity.incarnation => {
+            Err(OpenError::foreign(
+                "META.a or META.b",
+                format!(
+                    "they are of two incarnations, {:032x} and {:032x}",
+                    one.identity.incarnation, other.identity.incarnation
+                ),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether two slots say the same; the mark is written to one at a time.
 fn both_hold(one: &Identity, other: &Identity) -> bool {
     let with_other_mark = Identity {
@@ -457,13 +476,13 @@ fn both_hold(one: &Identity, other: &Identity) -> bool {
 fn refuse_orphans(names: &[String]) -> Result<(), OpenError> {
     let orphan = names
         .iter()
-        .find(|name| ["log", "snapshots"].contains(&name.as_str()));
+        .find(|name| ["log", "LOG.end", "snapshots"].contains(&name.as_str()));
     match orphan {
         None => Ok(()),
         Some(orphan) => Err(OpenError::corrupt(
             SLOTS[0],
             "its name",
-            format!("there is no identity file beside {orphan}/"),
+            format!("there is no identity file beside {orphan}"),
         )),
     }
 }

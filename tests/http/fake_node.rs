@@ -172,6 +172,8 @@ impl Registrar for FakeNode {
                 applied: index,
                 snapshot: 0,
                 purged: 0,
+                snapshot_receiving: None,
+                snapshots_refused: 0,
             },
             state: StatePart {
                 index,
@@ -211,6 +213,7 @@ impl Registrar for FakeNode {
                     index,
                     hash: hash.clone(),
                 }),
+                snapshot_receiving: None,
             })
             .collect()
     }

@@ -117,8 +117,11 @@ impl From<Unreadable> for io::Error {
         match unreadable {
             Unreadable::Io(error) => error,
             Unreadable::Bytes { offset, error } => {
-                let text = format!("snapshot damaged at byte {offset}: {error}");
-                Self::new(io::ErrorKind::InvalidData, text)
+                let (kind, what) = match error {
+                    CodecError::Newer { .. } => (io::ErrorKind::Unsupported, "unreadable"),
+                    _ => (io::ErrorKind::InvalidData, "damaged"),
+                };
+                Self::new(kind, format!("snapshot {what} at byte {offset}: {error}"))
             }
         }
     }
