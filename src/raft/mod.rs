@@ -13,6 +13,7 @@ mod compaction;
 mod error;
 mod failure;
 mod gate;
+mod hash_points;
 mod inbound;
 mod keeper;
 mod log_store;
@@ -74,9 +75,10 @@ use watcher::Members;
 pub use backup::{BACKUPS_MAX, Backup, BackupError};
 pub use change::{ChangeError, FIRST_LATER_ID, MemberChange};
 pub use error::{
-    CallError, Failure, InitializeError, MeetError, ProposeError, ReadIndexError, StartError,
-    TransferError,
+    CallError, Divergence, Failure, InitializeError, MeetError, ProposeError, ReadIndexError,
+    StartError, TransferError,
 };
+pub use hash_points::{HASH_POINTS_MAX, HashPoint};
 pub use look::{
     CoveredView, EntryContent, EntryView, LogPosition, MembershipView, look_at_purge,
     look_at_record, look_at_snapshot, restore,
@@ -475,6 +477,11 @@ impl Raft {
         if members.values().any(|member| member.name == name) {
             self.inner.suspects.accuse(name, service::FOREIGN);
         }
+    }
+
+    /// Ends this node's Raft for a reason that was found above it; the first one counts.
+    pub fn give_up(&self, failure: Failure) {
+        self.inner.failure.fail(failure);
     }
 
     /// Set once, when Raft is dead for good: the process must end.
