@@ -226,6 +226,9 @@ pub(super) enum BenchCommand {
         /// Instances registered first, as fast as the servers take them.
         #[arg(long, default_value_t = 10_000, value_parser = value_parser!(u64).range(1..=10_000_000))]
         instances: u64,
+        /// Half-way, kill a node of --cluster that does not lead, and put the load on the others only.
+        #[arg(long, requires = "cluster")]
+        kill_follower: bool,
     },
     /// Registrations of new instances at a fixed rate.
     #[command(after_help = "Example: eureka-raft bench register --rate 5000 \

@@ -36,6 +36,8 @@ mod status;
 mod storage_suite;
 mod suspects;
 mod types;
+#[cfg(test)]
+mod unknown_entries;
 mod watcher;
 
 use std::cmp::Reverse;
@@ -452,13 +454,13 @@ impl Raft {
     /// Stops. The log and the connections are closed by whoever opened them.
     pub async fn shutdown(self) {
         self.inner.stopping.send_replace(true);
+        self.inner.keeper.finish().await;
         if let Err(error) = self.inner.core.shutdown().await {
             tracing::warn!(%error, "Raft did not end by itself");
         }
         let mut tasks = self.inner.tasks.lock().await;
         tasks.abort_all();
         while tasks.join_next().await.is_some() {}
-        self.inner.keeper.write().await;
     }
 
     /// Members whose data directory is not the one the cluster knows, and why, as it changes.
