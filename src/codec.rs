@@ -90,6 +90,10 @@ impl Format {
     pub const IDENTITY: Self = Self::new(3, 2, "identity");
     /// The note beside the log that says where it ends.
     pub const LOG_END: Self = Self::new(12, 1, "log end");
+    /// What a node remembers of its peers' disks.
+    pub const PEER_MEMORY: Self = Self::new(13, 1, "memory of the peers");
+    /// `store::Ancestry`.
+    pub const ANCESTRY: Self = Self::new(16, 1, "ancestry");
 }
 
 /// Every format ever written, oldest first. Append only: a line is never changed or removed, because
@@ -108,6 +112,8 @@ pub const FORMATS: &[Format] = &[
     Format::RAFT_NOTE,
     Format::IDENTITY,
     Format::LOG_END,
+    Format::PEER_MEMORY,
+    Format::ANCESTRY,
 ];
 
 /// A type that is stored or sent, and the format it is written in.

@@ -11,6 +11,7 @@
 //! | L2 | `raft` | the sole user of openraft |
 //! | L3 | `node` | one running member: the use cases |
 //! | L4 | `http` | routes: decode, call the node, encode |
+//! | L3 | `offline` | looks at a stopped node's directory |
 //! | L5 | `server` | the process: configuration, listeners, signals, telemetry |
 //!
 //! Each layer uses only those above it in this table; `tests/tidy.rs` holds it.
@@ -31,6 +32,8 @@ pub mod http;
 pub mod net;
 #[cfg(feature = "server")]
 pub mod node;
+#[cfg(feature = "server")]
+pub mod offline;
 #[cfg(feature = "server")]
 pub mod raft;
 #[cfg(feature = "server")]

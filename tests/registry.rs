@@ -10,6 +10,7 @@ mod registry {
     mod leases;
     mod log;
     mod model;
+    mod new_history;
     mod overrides;
     mod promises;
     mod protection;

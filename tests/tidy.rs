@@ -19,12 +19,13 @@ const LAYERS: &[(&str, &[&str])] = &[
         "node",
         &["registry", "codec", "clock", "net", "store", "raft"],
     ),
+    ("offline", &["registry", "codec", "clock", "store", "raft"]),
     ("http", &["registry", "wire", "clock", "net", "node"]),
     ("bench", &["clock"]),
     (
         "cli",
         &[
-            "registry", "clock", "net", "node", "server", "bench", "store",
+            "registry", "clock", "net", "node", "offline", "server", "bench", "store", "raft",
         ],
     ),
     (

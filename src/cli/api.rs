@@ -104,6 +104,17 @@ pub(super) struct Member {
     pub(super) peer: String,
     pub(super) reachable: bool,
     pub(super) matched: Option<u64>,
+    /// The snapshot it is being sent, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) catching_up: Option<Transfer>,
+}
+
+/// How much of a snapshot a member has.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Transfer {
+    pub(super) bytes_received: u64,
+    pub(super) bytes_total: u64,
 }
 
 impl Member {

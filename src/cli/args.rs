@@ -7,7 +7,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
-use crate::server::config::{BaseUrl, Sources};
+use super::doctor::DoctorArguments;
+use super::log_dump::LogCommand;
+use super::members::{LeaderCommand, MembersCommand};
+use super::recover::parse_last_entry;
+use crate::raft::offline::LastEntry;
+use crate::server::config::{BaseUrl, HostPort, Sources};
 
 /// A service registry that serves Netflix Eureka's REST API and keeps its state in a Raft log.
 #[derive(Debug, Parser)]
@@ -35,42 +40,121 @@ pub(super) enum Command {
     /// Show or check a configuration without running it.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// The members of a cluster.
+    /// The members of a cluster: show and change them while it runs.
     #[command(subcommand)]
     Members(MembersCommand),
     /// The leader of a cluster.
     #[command(subcommand)]
     Leader(LeaderCommand),
+    /// Back a cluster up, and begin another from a backup.
+    #[command(subcommand)]
+    Snapshot(SnapshotCommand),
+    /// Recover a node that does not run.
+    #[command(subcommand)]
+    Recover(RecoverCommand),
+    /// The Raft log of a stopped node.
+    #[command(subcommand)]
+    Log(LogCommand),
+    /// Whether a stopped node would start, and what to do if not.
+    Doctor(DoctorArguments),
     /// Put load on servers and report the figures.
     #[command(subcommand)]
     Bench(BenchCommand),
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum MembersCommand {
-    /// Every member as the asked node knows it.
-    #[command(after_help = "Example: eureka-raft members list --output json")]
-    List(Asking),
+pub(super) enum SnapshotCommand {
+    /// Save a backup that holds every write acknowledged before; the cluster goes on.
+    #[command(after_help = "Example: eureka-raft snapshot save backup.snap \
+                            --server http://127.0.0.1:8761")]
+    Save {
+        /// The file; written beside it, checked and synced before it gets this name.
+        file: PathBuf,
+        /// Any node of the cluster.
+        #[arg(
+            long,
+            value_name = "URL",
+            env = "EUREKA_RAFT_SERVER",
+            default_value = "http://127.0.0.1:8761"
+        )]
+        server: BaseUrl,
+    },
+    /// Show what a backup holds, having checked all of it. Needs no server.
+    #[command(after_help = "Example: eureka-raft snapshot inspect backup.snap --output json")]
+    Inspect {
+        /// The file.
+        file: PathBuf,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Exit 0 if a backup is whole, else 74 with the damaged place. Needs no server.
+    #[command(after_help = "Example: eureka-raft snapshot verify backup.snap")]
+    Verify {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Begin a new cluster of one node from a backup, in an empty directory.
+    #[command(after_help = "Example: eureka-raft snapshot restore backup.snap \
+                            --data-dir /var/lib/eureka-raft --name node-1")]
+    Restore(RestoreArguments),
+}
+
+/// What to restore, where to and as whom.
+#[derive(Debug, Args)]
+pub(super) struct RestoreArguments {
+    /// The backup.
+    pub(super) file: PathBuf,
+    /// An empty or new directory: node.data_dir of the node that will run.
+    #[arg(long, value_name = "DIR")]
+    pub(super) data_dir: PathBuf,
+    /// Its node.name.
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: String,
+    /// Its node.advertise_peer: where members that join will reach it.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8762")]
+    pub(super) peer_addr: HostPort,
+    /// Its node.advertise_http.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8761")]
+    pub(super) http_addr: HostPort,
 }
 
 #[derive(Debug, Subcommand)]
-pub(super) enum LeaderCommand {
-    /// The leader's name and addresses.
-    #[command(after_help = "Example: eureka-raft leader show")]
-    Show(Asking),
+pub(super) enum RecoverCommand {
+    /// Quorum lost for good: go on from one survivor's directory, as a new cluster.
+    #[command(after_help = "Example: eureka-raft recover force \
+                            --data-dir /var/lib/eureka-raft --name node-1")]
+    Force(ForceArguments),
+}
+
+/// Which survivor, and what is known of the others.
+#[derive(Debug, Args)]
+pub(super) struct ForceArguments {
+    /// The survivor's data directory; it must not run.
+    #[arg(long, value_name = "DIR")]
+    pub(super) data_dir: PathBuf,
+    /// Its node.name, as a check.
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: String,
+    /// Go on although other nodes may have acknowledged more than is here.
+    #[arg(long)]
+    pub(super) accept_data_loss: bool,
+    /// Where another voter's log ends; once for each. None later than here means that nothing is lost.
+    #[arg(long, value_name = "TERM/INDEX", value_parser = parse_last_entry)]
+    pub(super) others_last: Vec<LastEntry>,
 }
 
 /// Whom to ask, and how to print the answer.
 #[derive(Debug, Args)]
 pub(super) struct Asking {
-    /// Any node of the cluster.
+    /// Any node of the cluster; more than one, and the next is asked if one does not answer.
     #[arg(
         long,
-        value_name = "URL",
+        value_name = "URL,URL",
+        value_delimiter = ',',
         env = "EUREKA_RAFT_SERVER",
         default_value = "http://127.0.0.1:8761"
     )]
-    pub(super) server: BaseUrl,
+    pub(super) server: Vec<BaseUrl>,
     #[command(flatten)]
     pub(super) output: Output,
 }
@@ -87,6 +171,11 @@ pub(super) struct Configured {
 }
 
 impl Configured {
+    /// Whether anything was said on the command line.
+    pub(super) fn is_given(&self) -> bool {
+        self.config.is_some() || !self.set.is_empty()
+    }
+
     /// With the environment of this process.
     pub(super) fn sources(self) -> Sources {
         Sources::of_process(self.config, self.set)

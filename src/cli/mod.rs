@@ -8,10 +8,17 @@ mod api;
 mod args;
 mod bench;
 mod config;
+mod doctor;
+mod download;
 mod http_client;
+mod log_dump;
 mod members;
 mod output;
+mod panics;
+mod recover;
 mod serve;
+mod servers;
+mod snapshot;
 mod status;
 
 use std::ffi::OsString;
@@ -20,7 +27,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::server::exit::{ExitCode, ExitReason};
-use args::{Arguments, Command, LeaderCommand, MembersCommand};
+use args::{Arguments, Command};
 
 /// Runs the command in `arguments` (the program's name first) and returns its exit code.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
@@ -39,9 +46,13 @@ fn dispatch(command: Command) -> ExitReason {
         Command::Serve(configured) => serve::run(configured),
         Command::Config(command) => config::run(command),
         Command::Status(asking) => status::run(&asking),
-        Command::Members(MembersCommand::List(asking)) => members::list(&asking),
+        Command::Members(command) => members::run(command),
+        Command::Snapshot(command) => snapshot::run(command),
+        Command::Recover(command) => recover::run(&command),
+        Command::Log(command) => log_dump::run(command),
+        Command::Doctor(arguments) => doctor::run(arguments),
         Command::Bench(command) => bench::run(command),
-        Command::Leader(LeaderCommand::Show(asking)) => members::show_leader(&asking),
+        Command::Leader(command) => members::run_leader(command),
     };
     result.err().unwrap_or_else(ExitReason::fine)
 }

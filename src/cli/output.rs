@@ -43,12 +43,24 @@ pub(super) fn json(answer: &impl Serialize) -> String {
 pub(super) fn print(text: &str) -> Result<(), ExitReason> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(ExitReason::new(
-            ExitCode::Storage,
-            "standard output cannot be written",
-            error.to_string(),
-            "check where it is redirected to",
-        )),
-        _ => Ok(()),
+        Ok(()) => Ok(()),
+        Err(error) => unwritten(&error),
     }
+}
+
+/// What an error of standard output means.
+///
+/// # Errors
+///
+/// Exit 74, unless a closed pipe is the reason.
+pub(super) fn unwritten(error: &io::Error) -> Result<(), ExitReason> {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Ok(());
+    }
+    Err(ExitReason::new(
+        ExitCode::Storage,
+        "standard output cannot be written",
+        error.to_string(),
+        "check where it is redirected to",
+    ))
 }

@@ -15,7 +15,7 @@ use super::error::{ApiError, Surface};
 use super::reply::{self, Reply};
 use super::request::Call;
 use super::route::{Route, TARGET_BYTES_MAX};
-use super::{changes, delta, orders, page, reads, status, writes};
+use super::{backup, changes, delta, orders, page, reads, status, writes};
 
 /// Answers one request.
 pub(super) async fn answer(app: &Arc<App>, request: Request<Incoming>) -> Reply {
@@ -123,6 +123,7 @@ async fn read(app: &Arc<App>, route: Route, call: &Call) -> Result<Reply, ApiErr
         Route::Metrics => status::metrics(app).await,
         Route::NodeStatus => Ok(status::node_status(app)),
         Route::Members => Ok(status::members(app)),
+        Route::Snapshot => backup::backup(app).await,
         Route::Changes => changes::changes(app, call).await,
         Route::Page => page::page(app, call).await,
         Route::LastN => page::last_n(app, call).await,

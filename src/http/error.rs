@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
-use crate::node::{AdminRefusal, ReadError, WriteError};
+use crate::node::{AdminRefusal, BackupRefusal, ReadError, WriteError};
 use crate::wire::{Format, NotAcceptable, RegistrationError, UnsupportedMediaType};
 
 use super::refused_order::order_verdict;
@@ -51,6 +51,8 @@ pub(super) enum ApiError {
     QuotaExceeded,
     /// As many streams are open as may be.
     TooManyStreams,
+    /// Another backup is being taken from this node.
+    BackupRunning,
     /// A read was refused.
     Read(ReadError),
     /// A write was not acknowledged.
@@ -64,6 +66,15 @@ pub(super) enum ApiError {
 impl From<ReadError> for ApiError {
     fn from(error: ReadError) -> Self {
         Self::Read(error)
+    }
+}
+
+impl From<BackupRefusal> for ApiError {
+    fn from(refusal: BackupRefusal) -> Self {
+        match refusal {
+            BackupRefusal::Read(error) => Self::Read(error),
+            BackupRefusal::Running => Self::BackupRunning,
+        }
     }
 }
 
@@ -177,6 +188,11 @@ impl ApiError {
                 "too_many_streams",
                 "use another node, or poll with wait=",
             ),
+            Self::BackupRunning => verdict(
+                StatusCode::TOO_MANY_REQUESTS,
+                "backup_running",
+                "wait for it to end, or take the backup from another node",
+            ),
             Self::Read(error) => read_verdict(*error),
             Self::Write(error) => write_verdict(*error),
             Self::Order(refusal) => order_verdict(refusal),
@@ -200,6 +216,7 @@ impl ApiError {
             }
             Self::QuotaExceeded => "a quota of the registry would be exceeded".to_owned(),
             Self::TooManyStreams => "too many streams are open on this node".to_owned(),
+            Self::BackupRunning => BackupRefusal::Running.to_string(),
             Self::Read(error) => error.to_string(),
             Self::Write(error) => error.to_string(),
             Self::Order(refusal) => refusal.to_string(),

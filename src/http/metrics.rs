@@ -111,6 +111,8 @@ struct NodeGauges {
     committed: Level,
     applied: Level,
     snapshot: Level,
+    receiving: Level,
+    refused: Level,
     protection_active: Level,
     leases: Level,
     silent: Level,
@@ -275,6 +277,16 @@ impl NodeGauges {
                 &self.snapshot,
             ),
             (
+                "raft_snapshot_receiving_bytes",
+                "Bytes here of the snapshot that is coming in, 0 if none is",
+                &self.receiving,
+            ),
+            (
+                "raft_snapshots_refused",
+                "Snapshots that came in and were refused, since the start",
+                &self.refused,
+            ),
+            (
                 "protection_active",
                 "1 while nobody is evicted",
                 &self.protection_active,
@@ -338,6 +350,9 @@ impl NodeGauges {
         self.committed.set(status.log.committed);
         self.applied.set(status.log.applied);
         self.snapshot.set(status.log.snapshot);
+        let receiving = status.log.snapshot_receiving;
+        self.receiving.set(receiving.map_or(0, |here| here.bytes));
+        self.refused.set(status.log.snapshots_refused);
         self.protection_active
             .set(u64::from(status.protection.active));
         self.leases.set(status.protection.leases);

@@ -9,6 +9,7 @@
 //! through `reply`, or refuses through `error`.
 
 mod app;
+mod backup;
 mod changes;
 mod conversation;
 mod delta;

@@ -86,6 +86,9 @@ pub(super) const fn order_verdict(refusal: &AdminRefusal) -> Verdict {
         ),
         AdminRefusal::TooManyMembers => conflict("too_many_members", "members remove one first"),
         AdminRefusal::NotAlive(_) => conflict("not_alive", "start it, or name another"),
+        AdminRefusal::StillAlive(_) => {
+            conflict("still_alive", "stop it first, or members replace it")
+        }
         AdminRefusal::NoTarget => conflict("no_target", "add or start another voter first"),
     }
 }

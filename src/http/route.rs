@@ -66,6 +66,8 @@ pub(super) enum Route {
     LeaderTransfer,
     /// `/v1/changes`.
     Changes,
+    /// `/v1/snapshot`.
+    Snapshot,
     /// Anything else under `/v1`.
     UnknownV1,
     /// Anything else.
@@ -151,6 +153,7 @@ impl Route {
             ["members", name, "update"] => member(name, MemberAction::Update),
             ["leader", "transfer"] => Ok(Self::LeaderTransfer),
             ["changes"] => Ok(Self::Changes),
+            ["snapshot"] => Ok(Self::Snapshot),
             _ => Ok(Self::UnknownV1),
         }
     }
@@ -220,6 +223,7 @@ impl Route {
             Self::Member(_, MemberAction::Update) => "/v1/members/{name}/update",
             Self::LeaderTransfer => "/v1/leader/transfer",
             Self::Changes => "/v1/changes",
+            Self::Snapshot => "/v1/snapshot",
             Self::Bare | Self::UnknownV1 | Self::Unknown => "unknown",
         }
     }
@@ -234,6 +238,7 @@ impl Route {
                 | Self::Member(..)
                 | Self::LeaderTransfer
                 | Self::Changes
+                | Self::Snapshot
                 | Self::UnknownV1
         )
     }

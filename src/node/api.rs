@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use crate::raft::Backup;
 use crate::registry::{
     AppName, Command, InstanceId, InstanceStatus, Origin, Outcome, Protection, Record, View,
 };
@@ -100,6 +101,17 @@ pub enum WriteError {
     DiskStalled,
 }
 
+/// Why there is no backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BackupRefusal {
+    /// What it has to hold could not be established.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Another one is being taken from this node.
+    #[error("a backup is being taken from this node already")]
+    Running,
+}
+
 /// A heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Renewal {
@@ -128,6 +140,9 @@ pub trait Registrar: Send + Sync + 'static {
 
     /// Returns when the catalogue applied here has moved beyond `catalogue_index`, or after `deadline`.
     fn wait_beyond(&self, catalogue_index: u64, deadline: Duration) -> BoxFuture<'_, ()>;
+
+    /// Begins a backup that holds every write acknowledged before this call.
+    fn backup(&self) -> BoxFuture<'_, Result<Backup, BackupRefusal>>;
 
     /// Returns when this node has applied `index`.
     fn reach(&self, index: u64) -> BoxFuture<'_, Result<(), ReadError>>;
@@ -214,6 +229,19 @@ pub struct LogPart {
     pub snapshot: u64,
     /// Last purged.
     pub purged: u64,
+    /// The snapshot that is coming in from the leader, if one is.
+    pub snapshot_receiving: Option<SnapshotReceiving>,
+    /// Snapshots that came in and were refused, since the start.
+    pub snapshots_refused: u64,
+}
+
+/// How far a snapshot has come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotReceiving {
+    /// Bytes here; equal to `size` while it is being verified and installed.
+    pub bytes: u64,
+    /// Bytes of the whole.
+    pub size: u64,
 }
 
 /// The `state` part of a status.
@@ -271,6 +299,8 @@ pub struct MemberStatus {
     pub term: Option<u64>,
     /// Its state hash and the index it is of, by its own last status.
     pub state: Option<StatePart>,
+    /// The snapshot that is coming in to it, by its own last status.
+    pub snapshot_receiving: Option<SnapshotReceiving>,
 }
 
 /// Whether a node may serve, and if not, why.

@@ -14,9 +14,10 @@ use tokio::sync::watch;
 
 use crate::codec;
 use crate::raft::Peers;
-use crate::store::identity::{Identity, IdentityFile, PlannedMember};
+use crate::store::identity::{Identity, IdentityFile, JoinMark, PlannedMember};
 
 use super::messages::{Answer, Plan, PlanAnswer, Probe, ProbeAnswer, Request};
+use super::operator::AdminRefusal;
 
 /// How long one question to another node may take.
 const ASK_MAX: Duration = Duration::from_secs(1);
@@ -32,13 +33,21 @@ pub struct InitialMember {
     pub peer_addr: String,
 }
 
+/// How an empty node comes into a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WayIn {
+    /// It founds one with these, in their order; with nobody else if there are none.
+    Found(Vec<InitialMember>),
+    /// It joins one that runs. It never founds any.
+    Join(JoinMark),
+}
+
 /// Why a first start ended.
 #[derive(Debug, thiserror::Error)]
 pub enum FirstStartError {
     /// A cluster knows my name with another data directory: exit 77.
     #[error(
-        "cluster {cluster:032x} binds the name {name:?} to another data directory: this one is empty or foreign. \
-         Restore the old directory, or remove the member and add this node under a new name"
+        "cluster {cluster:032x} binds the name {name:?} to another data directory: this one is empty or foreign"
     )]
     BoundToAnother {
         /// The cluster.
@@ -46,6 +55,12 @@ pub enum FirstStartError {
         /// My name.
         name: String,
     },
+    /// The cluster removed this data directory: exit 76.
+    #[error("removed from the cluster at index {0}")]
+    Removed(u64),
+    /// The cluster does not take this node as it is configured: exit 78.
+    #[error(transparent)]
+    Refused(AdminRefusal),
     /// The identity file failed.
     #[error(transparent)]
     Identity(#[from] io::Error),
@@ -54,28 +69,31 @@ pub enum FirstStartError {
 /// One node's part in a first start.
 pub struct FirstStart {
     /// This node as it would be planned; its id is 0.
-    me: PlannedMember,
-    list: Vec<InitialMember>,
-    file: IdentityFile,
+    pub(super) me: PlannedMember,
+    way_in: WayIn,
+    pub(super) file: IdentityFile,
     /// Makes "is it free" and "it is mine" one step; held over one write of the identity file.
     deciding: Mutex<()>,
     planned: watch::Sender<bool>,
     /// Guards the names readiness shows; held for a copy.
     missing: Mutex<Vec<String>>,
+    /// Guards why joining takes so long; held for a copy.
+    pub(super) obstacle: Mutex<String>,
 }
 
 impl FirstStart {
-    /// Starts from what `file` holds. An empty `list` means a cluster of this node alone.
-    pub fn new(me: PlannedMember, list: Vec<InitialMember>, file: IdentityFile) -> Arc<Self> {
+    /// Starts from what `file` holds; what is bound already needs no way in.
+    pub fn new(me: PlannedMember, way_in: WayIn, file: IdentityFile) -> Arc<Self> {
         let planned = watch::Sender::new(file.get().cluster_id.is_some());
         let (deciding, missing) = (Mutex::new(()), Mutex::new(Vec::new()));
         Arc::new(Self {
             me,
-            list,
+            way_in,
             file,
             deciding,
             planned,
             missing,
+            obstacle: Mutex::default(),
         })
     }
 
@@ -84,8 +102,44 @@ impl FirstStart {
         self.file.get()
     }
 
+    /// What a node that is no member yet waits for, in a sentence.
+    pub fn waits_for(&self) -> String {
+        if self.is_joining() {
+            let obstacle = self.obstacle.lock().unwrap_or_else(PoisonError::into_inner);
+            return format!("joining a cluster: {obstacle}");
+        }
+        let missing = self.missing();
+        match missing.is_empty() {
+            true => "starting".to_owned(),
+            false => format!(
+                "waiting for {} to answer for the first time",
+                missing.join(", ")
+            ),
+        }
+    }
+
+    /// Whether this node waits to become a member of a running cluster.
+    pub fn is_joining(&self) -> bool {
+        matches!(self.way_in, WayIn::Join(_)) && self.file.get().cluster_id.is_none()
+    }
+
+    /// Returns once this node belongs to a cluster, by whichever way in it has.
+    ///
+    /// # Errors
+    /// [`FirstStartError`] if it may never belong to the one it was configured for.
+    pub async fn come_in(
+        &self,
+        peers: &Peers,
+        fresh_cluster_id: u128,
+    ) -> Result<Plan, FirstStartError> {
+        match &self.way_in {
+            WayIn::Join(mark) => self.be_admitted(peers, mark).await,
+            WayIn::Found(_) => self.agree(peers, fresh_cluster_id).await,
+        }
+    }
+
     /// Names that have not answered yet.
-    pub fn missing(&self) -> Vec<String> {
+    fn missing(&self) -> Vec<String> {
         self.missing
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -96,15 +150,11 @@ impl FirstStart {
     ///
     /// # Errors
     /// [`FirstStartError`] if this node may never be part of the cluster it was configured for.
-    pub async fn agree(
-        &self,
-        peers: &Peers,
-        fresh_cluster_id: u128,
-    ) -> Result<Plan, FirstStartError> {
+    async fn agree(&self, peers: &Peers, fresh_cluster_id: u128) -> Result<Plan, FirstStartError> {
         let mut planned = self.planned.subscribe();
         while !*planned.borrow_and_update() {
             let answers = self.probe_others(peers).await?;
-            if self.is_first() && answers.len() + 1 >= self.list.len().max(1) {
+            if self.is_first() && answers.len() + 1 >= self.list().len().max(1) {
                 self.make_plan(fresh_cluster_id, answers)?;
                 continue;
             }
@@ -113,11 +163,24 @@ impl FirstStart {
             let _ = tokio::time::timeout(ASK_AGAIN, planned.changed()).await;
         }
         self.set_missing(Vec::new());
+        Ok(self.plan())
+    }
+
+    /// What is stored.
+    pub(super) fn plan(&self) -> Plan {
         let identity = self.identity();
-        Ok(Plan {
+        Plan {
             cluster_id: identity.cluster_id.unwrap_or_default(),
             members: identity.plan,
-        })
+        }
+    }
+
+    /// The other members of the list; of nobody's, if this node joins.
+    fn list(&self) -> &[InitialMember] {
+        match &self.way_in {
+            WayIn::Found(list) => list,
+            WayIn::Join(_) => &[],
+        }
     }
 
     /// Has every other member store `plan`; returns when all have.
@@ -133,7 +196,14 @@ impl FirstStart {
         while !left.is_empty() {
             let mut again = Vec::new();
             for member in left {
-                match ask(peers, &member.peer_addr, &Request::StorePlan(plan.clone())).await {
+                match ask(
+                    peers,
+                    &member.peer_addr,
+                    &Request::StorePlan(plan.clone()),
+                    ASK_MAX,
+                )
+                .await
+                {
                     Some(Answer::StorePlan(PlanAnswer::Stored)) => {}
                     Some(Answer::StorePlan(PlanAnswer::OtherCluster(cluster))) => {
                         return Err(self.bound_to_another(cluster));
@@ -161,6 +231,7 @@ impl FirstStart {
             member,
             cluster_id: identity.cluster_id,
             your_incarnation: asker.map(|member| member.incarnation),
+            joining: self.is_joining(),
         }
     }
 
@@ -176,6 +247,9 @@ impl FirstStart {
         let Some(own) = own.filter(|member| member.incarnation == self.me.incarnation) else {
             return Ok(PlanAnswer::NotMe);
         };
+        if self.is_joining() {
+            return Ok(PlanAnswer::NotMe);
+        }
         let deciding = self.deciding.lock().unwrap_or_else(PoisonError::into_inner);
         match self.file.get().cluster_id {
             Some(bound) if bound == plan.cluster_id => return Ok(PlanAnswer::Stored),
@@ -219,7 +293,7 @@ impl FirstStart {
         let mut answers = Vec::new();
         let mut missing = Vec::new();
         for other in self
-            .list
+            .list()
             .iter()
             .filter(|member| member.name != self.me.name)
         {
@@ -227,7 +301,7 @@ impl FirstStart {
                 name: self.me.name.clone(),
                 incarnation: self.me.incarnation,
             };
-            match ask(peers, &other.peer_addr, &Request::Probe(probe)).await {
+            match ask(peers, &other.peer_addr, &Request::Probe(probe), ASK_MAX).await {
                 Some(Answer::Probe(answer)) if self.is_foreign(&answer) => {
                     missing.push(format!("{} (it belongs to another cluster)", other.name));
                 }
@@ -263,7 +337,7 @@ impl FirstStart {
             && answer.member.name != self.me.name
     }
 
-    fn bound_to_another(&self, cluster: u128) -> FirstStartError {
+    pub(super) fn bound_to_another(&self, cluster: u128) -> FirstStartError {
         FirstStartError::BoundToAnother {
             cluster,
             name: self.me.name.clone(),
@@ -271,7 +345,7 @@ impl FirstStart {
     }
 
     fn is_first(&self) -> bool {
-        self.list
+        self.list()
             .first()
             .is_none_or(|first| first.name == self.me.name)
     }
@@ -289,9 +363,14 @@ impl FirstStart {
 }
 
 /// One question, one answer; `None` when there was none in time or it made no sense.
-async fn ask(peers: &Peers, addr: &str, request: &Request) -> Option<Answer> {
+pub(super) async fn ask(
+    peers: &Peers,
+    addr: &str,
+    request: &Request,
+    within: Duration,
+) -> Option<Answer> {
     let (_from, answer) = peers
-        .call_addr(addr, Bytes::from(codec::encode(request)), ASK_MAX)
+        .call_addr(addr, Bytes::from(codec::encode(request)), within)
         .await
         .ok()?;
     codec::decode(&answer, codec::CONTROL_MAX).ok()

@@ -4,14 +4,14 @@
 //! member last said of itself. It may not change the membership. The table is refreshed once a second
 //! by one small question to each peer, so that showing it costs nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::codec;
-use crate::raft::{MemberView, Raft, RaftStatus};
+use crate::raft::{Goal, MemberView, Raft, RaftStatus};
 
 use super::api::{MemberStatus, NodeStatus};
 use super::disk::DiskPart;
@@ -34,16 +34,7 @@ impl Members {
     pub(super) async fn poll(&self, raft: &Raft) {
         let mut leadership = raft.leadership();
         loop {
-            let others = raft
-                .status()
-                .members
-                .into_iter()
-                .filter(|member| member.member.id != raft.me());
-            let asked = others.map(|member| async move {
-                (member.member.id, ask_status(raft, member.member.id).await)
-            });
-            let answers = futures_util::future::join_all(asked).await;
-            self.note(answers);
+            self.refresh(raft).await;
             if tokio::time::timeout(POLL, closed(&mut leadership))
                 .await
                 .is_ok()
@@ -57,6 +48,33 @@ impl Members {
     pub(super) fn disks(&self) -> BTreeMap<u64, DiskPart> {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         said.iter().map(|(id, status)| (*id, status.disk)).collect()
+    }
+
+    /// Asks the others once, now.
+    pub(super) async fn refresh(&self, raft: &Raft) {
+        let others = raft
+            .status()
+            .members
+            .into_iter()
+            .filter(|member| member.member.id != raft.me());
+        let asked = others.map(|member| async move {
+            (member.member.id, ask_status(raft, member.member.id).await)
+        });
+        let answers = futures_util::future::join_all(asked).await;
+        self.note(answers);
+    }
+
+    /// Who answered when they were last asked.
+    pub(super) fn alive(&self) -> BTreeSet<u64> {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.keys().copied().collect()
+    }
+
+    /// The index and the hash of the state a member last had, by its own word.
+    pub(super) fn state_of(&self, id: u64) -> Option<(u64, u128)> {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = &said.get(&id)?.state;
+        Some((state.index, u128::from_str_radix(&state.hash, 16).ok()?))
     }
 
     /// The table, `own` being this node's status.
@@ -104,12 +122,20 @@ fn row(member: &MemberView, status: &RaftStatus, said: Option<&NodeStatus>) -> M
         (false, true) => "voter",
         (false, false) => "learner",
     };
+    let seat = match (member.voter, member.member.goal) {
+        (false, Goal::Stay) => "learner",
+        _ => "voter",
+    };
+    let replaces = match member.member.goal {
+        Goal::Replace(old) if !member.voter => name_of(status, old),
+        _ => None,
+    };
     MemberStatus {
         id: member.member.id,
         name: member.member.name.clone(),
         role: role.to_owned(),
-        seat: if member.voter { "voter" } else { "learner" }.to_owned(),
-        replaces: None,
+        seat: seat.to_owned(),
+        replaces,
         lag: said.map(|said| status.committed.saturating_sub(said.log.applied)),
         peer: member.member.peer_addr.clone(),
         http: member.member.http_addr.clone(),
@@ -120,5 +146,11 @@ fn row(member: &MemberView, status: &RaftStatus, said: Option<&NodeStatus>) -> M
         applied: said.map(|status| status.log.applied),
         term: said.map(|status| status.cluster.term),
         state: said.map(|status| status.state.clone()),
+        snapshot_receiving: said.and_then(|status| status.log.snapshot_receiving),
     }
+}
+
+fn name_of(status: &RaftStatus, id: u64) -> Option<String> {
+    let view = status.members.iter().find(|view| view.member.id == id)?;
+    Some(view.member.name.clone())
 }

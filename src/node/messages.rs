@@ -25,6 +25,8 @@ pub enum Request {
     Status,
     /// An operator's order for the leader. The receiver carries it out or refuses; it never forwards it.
     Admin(Order),
+    /// An empty node wants to become a member.
+    Join(JoinRequest),
 }
 
 impl Stored for Request {
@@ -48,6 +50,8 @@ pub enum Answer {
     Status(Box<NodeStatus>),
     /// To `Admin`.
     Admin(Box<Result<Report, AdminRefusal>>),
+    /// To `Join`.
+    Join(JoinAnswer),
 }
 
 /// What became of a forwarded batch.
@@ -90,6 +94,8 @@ pub struct ProbeAnswer {
     pub cluster_id: Option<u128>,
     /// The incarnation that cluster binds the asker's name to, if it knows the name.
     pub your_incarnation: Option<u128>,
+    /// Whether the answerer waits to become a member of a running cluster.
+    pub joining: bool,
 }
 
 /// The plan of a first start.
@@ -110,4 +116,31 @@ pub enum PlanAnswer {
     NotMe,
     /// I belong to another cluster or plan.
     OtherCluster(u128),
+}
+
+/// An empty node that wants to become a member. Repeating it continues where it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinRequest {
+    /// The asker; its id is 0.
+    pub member: PlannedMember,
+    /// The member whose lost disk it stands for.
+    pub replaces: Option<u64>,
+}
+
+/// Answers a [`JoinRequest`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JoinAnswer {
+    /// It is a member of this cluster, under this id.
+    Admitted {
+        /// The cluster.
+        cluster_id: u128,
+        /// The asker's id in it, for good.
+        id: u64,
+    },
+    /// The leader is at this peer address.
+    Ask(String),
+    /// Not now, for this reason: ask again.
+    Later(String),
+    /// Never, as things are. The cluster that says so.
+    Refused(u128, AdminRefusal),
 }

@@ -6,11 +6,14 @@
 mod admission;
 mod alarms;
 mod api;
+mod backup;
 mod batcher;
 mod council;
 mod disk;
 mod first_start;
 mod flight;
+mod invitations;
+mod joining;
 mod leader_time;
 mod lease_clock;
 mod lineup;
@@ -20,7 +23,10 @@ pub mod operator;
 mod orders;
 mod peer_desk;
 mod reads;
+mod steward;
+mod suspicion;
 mod sweep;
+mod welcome;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -30,22 +36,25 @@ use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
 use crate::clock::SharedClock;
-use crate::raft::{MemberView, Raft, RaftStatus, Role};
+use crate::raft::{Goal, MemberView, Raft, RaftStatus, Receiving, Role};
 use crate::registry::{Command, InstanceStatus, Origin, Outcome, Protection, Record, Settings};
 use crate::store::DiskHealth;
 use crate::store::identity::PlannedMember;
 
+pub use crate::raft::Backup;
 pub use admission::WaitingLimits;
 pub use alarms::{Alarm, AlarmBoard, AlarmKind};
 pub use api::{
-    ClusterPart, Consistency, DeltaPart, LogPart, MemberStatus, NodePart, NodeStatus, Read,
-    ReadError, ReadOptions, Readiness, Registrar, RegistryPart, Renewal, StatePart, WriteError,
-    Written,
+    BackupRefusal, ClusterPart, Consistency, DeltaPart, LogPart, MemberStatus, NodePart,
+    NodeStatus, Read, ReadError, ReadOptions, Readiness, Registrar, RegistryPart, Renewal,
+    SnapshotReceiving, StatePart, WriteError, Written,
 };
 pub use batcher::WriteLimits;
 pub use disk::{DiskPart, DiskSpeed};
-pub use first_start::{FirstStart, FirstStartError, InitialMember};
-pub use messages::{Answer, ForwardAnswer, Plan, PlanAnswer, Probe, ProbeAnswer, Request};
+pub use first_start::{FirstStart, FirstStartError, InitialMember, WayIn};
+pub use messages::{
+    Answer, ForwardAnswer, JoinAnswer, JoinRequest, Plan, PlanAnswer, Probe, ProbeAnswer, Request,
+};
 pub use operator::{AdminRefusal, Change, Lineup, Mode, Operator, Order, Report, Seat};
 pub use peer_desk::PeerDesk;
 
@@ -55,6 +64,7 @@ use disk::{DiskDesk, Refusal};
 use leader_time::LeaderTime;
 use membership::Members;
 use reads::Reads;
+use steward::Steward;
 use sweep::Sweep;
 
 /// How a node behaves; from its configuration.
@@ -88,7 +98,7 @@ struct Running {
     queue: WriteQueue,
     reads: Arc<Reads>,
     members: Arc<Members>,
-    council: Council,
+    council: Arc<Council>,
 }
 
 impl Node {
@@ -132,7 +142,13 @@ impl Node {
             alarms: Arc::clone(&self.alarms),
         };
         tasks.spawn(watch.run());
-        let council = Council::new(raft.clone());
+        let cluster_id = self.first_start.identity().cluster_id.unwrap_or_default();
+        let council = Arc::new(Council::new(raft.clone(), cluster_id, Arc::clone(&members)));
+        let steward = Steward {
+            council: Arc::clone(&council),
+        };
+        tasks.spawn(steward.run());
+        tasks.spawn(suspicion::watch(raft.clone(), Arc::clone(&self.alarms)));
         let fresh = self
             .running
             .set(Running {
@@ -164,6 +180,13 @@ impl Node {
     /// The queue of writes, once Raft runs.
     fn write_queue(&self) -> Option<&WriteQueue> {
         self.running.get().map(|running| &running.queue)
+    }
+
+    /// Somebody probed in the name of a member, from another data directory.
+    fn met_an_impostor_of(&self, name: &str) {
+        if let Some(running) = self.running.get() {
+            running.raft.accuse_of_another_disk(name);
+        }
     }
 
     /// The membership as the first start sees it, once Raft knows one.
@@ -317,6 +340,10 @@ impl Node {
                 applied: raft.applied,
                 snapshot: raft.snapshot,
                 purged: raft.purged,
+                snapshot_receiving: raft
+                    .receiving
+                    .map(|Receiving { bytes, size }| SnapshotReceiving { bytes, size }),
+                snapshots_refused: raft.snapshots_refused,
             },
             state: StatePart {
                 index: view.index(),
@@ -358,26 +385,24 @@ impl Node {
             return vec!["stopping".to_owned()];
         }
         let Some(running) = self.running.get() else {
-            let missing = self.first_start.missing();
-            return vec![match missing.is_empty() {
-                true => "starting".to_owned(),
-                false => format!(
-                    "waiting for {} to answer for the first time",
-                    missing.join(", ")
-                ),
-            }];
+            return vec![self.first_start.waits_for()];
         };
         let status = running.raft.status();
         let mut reasons = Vec::new();
         if !self.is_led(&status) {
             reasons.push("no leader that reaches a quorum is known".to_owned());
         }
-        if !status
+        match status
             .members
             .iter()
-            .any(|view| view.member.id == running.raft.me() && view.voter)
+            .find(|view| view.member.id == running.raft.me())
         {
-            reasons.push("not a voter yet".to_owned());
+            None => reasons.push("not a member yet".to_owned()),
+            Some(own) if !own.voter && own.member.goal != Goal::Stay => {
+                reasons.push("not a voter yet".to_owned());
+            }
+            // A learner that stays one serves reads and forwards writes.
+            Some(_) => {}
         }
         if self.disk.is_stalled() {
             reasons.push("the disk does not answer".to_owned());
@@ -457,6 +482,10 @@ impl Registrar for Node {
             // Both ways of ending are the caller's to look at: it reads the view again.
             let _ = tokio::time::timeout(deadline, moved).await;
         })
+    }
+
+    fn backup(&self) -> BoxFuture<'_, Result<Backup, BackupRefusal>> {
+        Box::pin(self.begin_backup())
     }
 
     fn reach(&self, index: u64) -> BoxFuture<'_, Result<(), ReadError>> {

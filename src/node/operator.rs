@@ -224,6 +224,9 @@ pub enum AdminRefusal {
     /// It is not heard of.
     #[error("{0:?} has not been heard of lately")]
     NotAlive(String),
+    /// It lives: only a dead member's place is taken by a node that asks for it.
+    #[error("{0:?} lives, and is not replaced by a node that says so")]
+    StillAlive(String),
     /// Nobody else took over in time.
     #[error("nobody took over in time")]
     TransferTimedOut,

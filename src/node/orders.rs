@@ -12,7 +12,7 @@ use crate::codec;
 use crate::raft::{CallError, Raft};
 
 use super::Node;
-use super::messages::{Answer, Request};
+use super::messages::{Answer, JoinAnswer, JoinRequest, Request};
 use super::operator::{AdminRefusal, Operator, Order, Report};
 
 /// How long the leader may take to answer an order: longer than it gives itself.
@@ -40,6 +40,16 @@ impl Node {
     pub(super) async fn operate_here(&self, order: Order) -> Result<Report, AdminRefusal> {
         let running = self.running.get().ok_or(AdminRefusal::NoLeader)?;
         running.council.carry_out(order).await
+    }
+}
+
+impl Node {
+    /// Answers an empty node that wants to be a member.
+    pub(super) async fn admit(&self, request: JoinRequest) -> JoinAnswer {
+        match self.running.get() {
+            Some(running) if !self.is_stopping() => running.council.admit(request).await,
+            _ => JoinAnswer::Later("this node is no member itself".to_owned()),
+        }
     }
 }
 

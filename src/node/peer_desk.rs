@@ -17,7 +17,7 @@ use super::Node;
 use super::batcher::{Fate, Refused};
 use super::disk;
 use super::first_start::FirstStart;
-use super::messages::{Answer, ForwardAnswer, Plan, PlanAnswer, Request};
+use super::messages::{Answer, ForwardAnswer, Plan, PlanAnswer, Probe, ProbeAnswer, Request};
 
 /// Answers peers from the first connection on, before there is a Raft to speak of.
 pub struct PeerDesk {
@@ -49,12 +49,7 @@ impl PeerDesk {
         match request {
             Request::Forward(_) if !self.is_of_my_cluster(from) => Err(Refusal::NoCluster),
             Request::Forward(commands) => Ok(Answer::Forward(self.forwarded(commands).await)),
-            Request::Probe(probe) => {
-                let known = self.node().and_then(|node| node.planned_members());
-                Ok(Answer::Probe(
-                    self.first_start.probe(&probe, known.as_deref()),
-                ))
-            }
+            Request::Probe(probe) => Ok(Answer::Probe(self.probed(&probe))),
             Request::StorePlan(plan) => self.store_plan(plan).await.map(Answer::StorePlan),
             Request::Admin(_) if !self.is_of_my_cluster(from) => Err(Refusal::NoCluster),
             Request::Admin(order) => {
@@ -62,11 +57,28 @@ impl PeerDesk {
                 let result = node.operate_here(order).await;
                 Ok(Answer::Admin(Box::new(result)))
             }
+            Request::Join(request) => {
+                let node = self.node().ok_or(Refusal::NotReady)?;
+                Ok(Answer::Join(node.admit(request).await))
+            }
             Request::Status => self
                 .node()
                 .map(|node| Answer::Status(Box::new(node.own_status())))
                 .ok_or(Refusal::NotReady),
         }
+    }
+
+    fn probed(&self, probe: &Probe) -> ProbeAnswer {
+        let node = self.node();
+        let known = node.as_ref().and_then(|node| node.planned_members());
+        let answer = self.first_start.probe(probe, known.as_deref());
+        let another = answer
+            .your_incarnation
+            .is_some_and(|bound| bound != probe.incarnation);
+        if let (Some(node), true) = (node, another) {
+            node.met_an_impostor_of(&probe.name);
+        }
+        answer
     }
 
     async fn forwarded(&self, commands: Vec<Command>) -> ForwardAnswer {

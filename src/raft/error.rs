@@ -15,6 +15,9 @@ pub enum StartError {
     /// What is on disk belongs to another node: exit code 77.
     #[error("{0}")]
     Identity(String),
+    /// A newer release wrote what is on disk: exit code 78.
+    #[error("{0}")]
+    Newer(String),
     /// The settings contradict each other: exit code 78.
     #[error("{0}")]
     Settings(String),
@@ -26,10 +29,12 @@ pub enum StartError {
 impl From<OpenError> for StartError {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::InUse { .. } | OpenError::Regressed { .. } | OpenError::Foreign { .. } => {
-                Self::Identity(error.to_string())
-            }
-            _ => Self::Storage(error.to_string()),
+            OpenError::InUse { .. }
+            | OpenError::Interrupted { .. }
+            | OpenError::Regressed { .. }
+            | OpenError::Foreign { .. } => Self::Identity(error.to_string()),
+            OpenError::Newer { .. } => Self::Newer(error.to_string()),
+            OpenError::Io { .. } | OpenError::Corrupt { .. } => Self::Storage(error.to_string()),
         }
     }
 }
@@ -84,6 +89,20 @@ pub enum CallError {
     Unknown,
 }
 
+/// Why nobody was met at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MeetError {
+    /// Nobody answers, or nobody that speaks our protocol.
+    #[error("nobody answers there")]
+    Nobody,
+    /// A node of another cluster.
+    #[error("it belongs to cluster {0:032x}")]
+    ForeignCluster(u128),
+    /// It wants nothing to do with this node.
+    #[error("it refuses to talk")]
+    Refused,
+}
+
 /// Why leadership was not handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TransferError {
@@ -108,8 +127,13 @@ pub enum Failure {
     Storage(String),
     /// A peer knows more of this node than it knows itself: its disk went back. Exit code 77.
     Identity(String),
+    /// This node's cluster was ended by `recover force` on another member: exit code 77.
+    ClusterEnded(String),
     /// The cluster removed this node, in this entry of the log: exit code 76.
     Removed(u64),
+    /// An entry or a snapshot is of a format that only a newer release reads: exit code 78. It is whole, and
+    /// another start of this release would stop at it again.
+    Newer(String),
     /// A bug or a panic: exit code 70.
     Internal(String),
 }
@@ -118,7 +142,11 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Removed(index) => write!(f, "removed from the cluster at index {index}"),
-            Self::Storage(why) | Self::Identity(why) | Self::Internal(why) => f.write_str(why),
+            Self::Storage(why)
+            | Self::Identity(why)
+            | Self::ClusterEnded(why)
+            | Self::Newer(why)
+            | Self::Internal(why) => f.write_str(why),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::error::Failure;
+use super::error::{Failure, StartError};
 
 /// The first failure of this node's Raft. Clones share it.
 #[derive(Debug, Clone)]
@@ -27,6 +27,15 @@ impl FailureCell {
             }
             is_first
         });
+    }
+
+    /// The error of a start that failed with `error`: a newer format is said as what it is, through whatever
+    /// hands it was passed.
+    pub(super) fn of_start(&self, error: StartError) -> StartError {
+        match &*self.0.borrow() {
+            Some(Failure::Newer(why)) => StartError::Newer(why.clone()),
+            _ => error,
+        }
     }
 
     pub(super) fn subscribe(&self) -> watch::Receiver<Option<Failure>> {

@@ -20,6 +20,8 @@ use crate::store::blocking;
 use crate::store::identity::StoredVote;
 use crate::store::log::{LogBounds, LogRecord, LogStorage};
 
+use super::error::Failure;
+use super::failure::FailureCell;
 use super::records::{
     from_record, parse_purge_note, purge_note, to_record, to_stored_vote, to_vote,
 };
@@ -36,6 +38,8 @@ pub(super) struct LogStore {
     log: Arc<dyn LogStorage>,
     /// Bytes of entries appended since it was last reset.
     appended_bytes: Arc<AtomicU64>,
+    /// Told of an entry that only a newer release reads.
+    failure: FailureCell,
     /// Guards three numbers; held for a comparison.
     progress: Arc<Mutex<Progress>>,
 }
@@ -51,9 +55,10 @@ struct Progress {
 
 impl LogStore {
     /// The log as opened: all it holds is synced.
-    pub(super) fn new(log: Arc<dyn LogStorage>) -> io::Result<Self> {
+    pub(super) fn new(log: Arc<dyn LogStorage>, failure: FailureCell) -> io::Result<Self> {
         let store = Self {
             log,
+            failure,
             appended_bytes: Arc::default(),
             progress: Arc::default(),
         };
@@ -123,10 +128,10 @@ impl LogStore {
             .unwrap_or(0)
             .saturating_sub(HOT_ENTRIES);
         if range.start >= hot_from {
-            return decode_all(&self.log.read(range, max_bytes)?);
+            return decode_all(&self.failure, &self.log.read(range, max_bytes)?);
         }
-        let log = Arc::clone(&self.log);
-        blocking(move || decode_all(&log.read(range, max_bytes)?)).await
+        let (log, failure) = (Arc::clone(&self.log), self.failure.clone());
+        blocking(move || decode_all(&failure, &log.read(range, max_bytes)?)).await
     }
 
     /// The part of `range` that is held.
@@ -172,11 +177,18 @@ impl LogStore {
     }
 }
 
-fn decode_all(records: &[LogRecord]) -> io::Result<Vec<LogEntry>> {
-    records
-        .iter()
-        .map(|record| from_record(record).map_err(|error| damaged(record.index, &error)))
-        .collect()
+/// An entry that cannot be decoded is never skipped: openraft stops at the error.
+fn decode_all(failure: &FailureCell, records: &[LogRecord]) -> io::Result<Vec<LogEntry>> {
+    let decode = |record: &LogRecord| {
+        from_record(record).map_err(|error| {
+            let damaged = damaged(record.index, &error);
+            if matches!(error, CodecError::Newer { .. }) {
+                failure.fail(Failure::Newer(damaged.to_string()));
+            }
+            damaged
+        })
+    };
+    records.iter().map(decode).collect()
 }
 
 /// Whether `entries` are one after the other from `start` on, and there is one.

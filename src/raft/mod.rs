@@ -7,14 +7,19 @@
 //! (followers) → `state_machine` (applied, published) → back. A read goes [`Raft::read_index`] →
 //! `read_index` (one round for all that wait) → the leader → [`Raft::applied`].
 
+mod backup;
 mod change;
 mod compaction;
 mod error;
 mod failure;
 mod gate;
+mod inbound;
+mod keeper;
 mod log_store;
 mod look;
+mod memories;
 mod network;
+pub mod offline;
 mod peer;
 mod read_index;
 mod records;
@@ -24,10 +29,12 @@ mod settings;
 mod snapshots;
 mod start;
 mod state_cell;
+mod state_hashes;
 mod state_machine;
 mod status;
 #[cfg(test)]
 mod storage_suite;
+mod suspects;
 mod types;
 mod watcher;
 
@@ -42,26 +49,31 @@ use openraft::async_runtime::WatchReceiver;
 use openraft::errors::{ClientWriteError, InitializeError as CoreInitializeError, RaftError};
 use openraft::impls::OneshotResponder;
 use openraft::vote::RaftLeaderId;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::codec;
 use crate::registry::{Entry, Outcome};
 use crate::store::log::LogStorage;
-use crate::store::{SnapshotFiles, blocking};
+use crate::store::{MemoryFile, SnapshotFiles, blocking};
 
 use failure::FailureCell;
+use inbound::Inbound;
+use keeper::Keeper;
 use peer::{Answer, Question};
 use read_index::ReadQueue;
 use removed::RemovedMembers;
 use service::Core;
+use suspects::Suspects;
 use types::{Blob, LeaderId};
 use watcher::Members;
 
+pub use backup::{BACKUPS_MAX, Backup, BackupError};
 pub use change::{ChangeError, FIRST_LATER_ID, MemberChange};
 pub use error::{
-    CallError, Failure, InitializeError, ProposeError, ReadIndexError, StartError, TransferError,
+    CallError, Failure, InitializeError, MeetError, ProposeError, ReadIndexError, StartError,
+    TransferError,
 };
 pub use look::{
     CoveredView, EntryContent, EntryView, LogPosition, MembershipView, look_at_purge,
@@ -70,13 +82,14 @@ pub use look::{
 pub use peer::{HandshakeRefusal, PeerHandler, PeerIdentity, Peers, Refusal};
 pub use settings::RaftSettings;
 pub use state_cell::StateCell;
-pub use status::{Leadership, MemberView, RaftStatus, Role};
+pub use status::{Leadership, MemberView, RaftStatus, Receiving, Role};
+pub use suspects::Accused;
 pub use types::{Goal, Member};
 
 /// Reads that may wait for an index at once.
 pub const READS_WAITING_MAX: usize = 65_536;
-/// What a snapshot may take beyond a quarter more than the last one, 1 MiB.
-const SNAPSHOT_BYTES_SPARE: u64 = 1 << 20;
+/// What a snapshot may take beyond a quarter more than the last one, 64 KiB.
+const SNAPSHOT_BYTES_SPARE: u64 = 64 << 10;
 /// How long a hand-over of leadership may take.
 const TRANSFER_MAX: Duration = Duration::from_secs(3);
 
@@ -92,6 +105,8 @@ pub struct RaftParts {
     pub log: Arc<dyn LogStorage>,
     /// The snapshots.
     pub snapshots: SnapshotFiles,
+    /// What this node remembers of the others.
+    pub memory: MemoryFile,
     /// The connections, listening already, and knowing cluster and id of this node.
     pub peers: Peers,
 }
@@ -127,14 +142,20 @@ pub struct Raft {
 struct Inner {
     core: Core,
     me: u64,
+    cluster_id: u128,
     peers: Peers,
     cell: Arc<StateCell>,
+    inbound: Arc<Inbound>,
     members: Members,
     leadership: watch::Receiver<Leadership>,
     reads: ReadQueue,
     read_rounds: Arc<AtomicU64>,
     removed: RemovedMembers,
     failure: FailureCell,
+    suspects: Suspects,
+    keeper: Arc<Keeper>,
+    /// A place for each backup that is being taken.
+    backups: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
     candidacy: watch::Sender<Candidacy>,
     snapshots: SnapshotFiles,
@@ -266,6 +287,8 @@ impl Raft {
             .max(*self.inner.cell.applied_index().borrow());
         status.committed = status.committed.max(status.applied);
         status.last = status.last.max(status.applied);
+        status.receiving = self.inner.inbound.progress();
+        status.snapshots_refused = self.inner.inbound.refused();
         status
     }
 
@@ -289,6 +312,28 @@ impl Raft {
             Answer::App(Blob(bytes)) => Ok(bytes),
             _ => Err(CallError::Unknown),
         }
+    }
+
+    /// Asks whoever listens at `addr`, on the application's channel.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn call_addr(
+        &self,
+        addr: &str,
+        request: Bytes,
+        deadline: Duration,
+    ) -> Result<Bytes, CallError> {
+        let answered = self.inner.peers.call_addr(addr, request, deadline).await;
+        answered.map(|(_from, answer)| answer)
+    }
+
+    /// Who listens at `addr`, by its handshake.
+    ///
+    /// # Errors
+    /// [`MeetError`].
+    pub async fn meet(&self, addr: &str) -> Result<PeerIdentity, MeetError> {
+        self.inner.peers.meet(addr).await
     }
 
     /// Hands leadership to `to`, or to the voter that holds most; returns the new leader.
@@ -413,6 +458,21 @@ impl Raft {
         let mut tasks = self.inner.tasks.lock().await;
         tasks.abort_all();
         while tasks.join_next().await.is_some() {}
+        self.inner.keeper.write().await;
+    }
+
+    /// Members whose data directory is not the one the cluster knows, and why, as it changes.
+    pub fn suspects(&self) -> watch::Receiver<Accused> {
+        self.inner.suspects.subscribe()
+    }
+
+    /// Holds against the member `name`, until it shakes hands, that another directory came in its name.
+    /// No member is no news.
+    pub fn accuse_of_another_disk(&self, name: &str) {
+        let members = self.inner.members.all();
+        if members.values().any(|member| member.name == name) {
+            self.inner.suspects.accuse(name, service::FOREIGN);
+        }
     }
 
     /// Set once, when Raft is dead for good: the process must end.

@@ -218,8 +218,10 @@ pub(super) enum Note {
     Purged(Position),
     /// What a snapshot covers.
     Snapshot(Covered),
-    /// The same, with what the members are on their way to and who was removed.
+    /// The same as [`Note::Snapshot`], with what the members are on their way to and who was removed.
     SnapshotWithPast(Covered, BTreeMap<u64, Goal>, Vec<Removed>),
+    /// What a backup covers, and of which cluster it is.
+    Backup(u128, Covered),
 }
 
 impl Stored for Note {
@@ -268,6 +270,22 @@ pub(super) fn parse_snapshot_note(bytes: &[u8]) -> Result<(RaftMeta, Vec<Removed
     match codec::decode(bytes, codec::CONTROL_MAX)? {
         Note::Snapshot(covered) => Ok((covered.with(&BTreeMap::new())?, Vec::new())),
         Note::SnapshotWithPast(covered, goals, removed) => Ok((covered.with(&goals)?, removed)),
+        Note::Purged(_) | Note::Backup(..) => Err(wrong_note()),
+    }
+}
+
+/// The note of a backup of `cluster`.
+pub(super) fn backup_note(cluster: u128, meta: &RaftMeta) -> Vec<u8> {
+    codec::encode(&Note::Backup(cluster, meta.into()))
+}
+
+/// What the note of a backup, or of a snapshot, says: the cluster, if it is in it, and what is covered.
+pub(super) fn parse_backup_note(bytes: &[u8]) -> Result<(Option<u128>, RaftMeta), CodecError> {
+    let nothing = BTreeMap::new();
+    match codec::decode(bytes, codec::CONTROL_MAX)? {
+        Note::Backup(cluster, covered) => Ok((Some(cluster), covered.with(&nothing)?)),
+        Note::Snapshot(covered) => Ok((None, covered.with(&nothing)?)),
+        Note::SnapshotWithPast(covered, goals, _) => Ok((None, covered.with(&goals)?)),
         Note::Purged(_) => Err(wrong_note()),
     }
 }
@@ -281,7 +299,7 @@ pub(super) fn purge_note(last: LogId) -> Bytes {
 pub(super) fn parse_purge_note(bytes: &[u8]) -> Result<LogId, CodecError> {
     match codec::decode(bytes, codec::CONTROL_MAX)? {
         Note::Purged(last) => Ok(last.into()),
-        Note::Snapshot(_) | Note::SnapshotWithPast(..) => Err(wrong_note()),
+        Note::Snapshot(_) | Note::SnapshotWithPast(..) | Note::Backup(..) => Err(wrong_note()),
     }
 }
 
@@ -346,6 +364,13 @@ mod tests {
         );
         let read = parse_snapshot_note(&snapshot_note(&meta, Vec::new())).unwrap();
         assert_eq!(read, (meta.clone(), Vec::new()));
+        assert_eq!(
+            hex(&backup_note(0xC1, &meta)),
+            "e5010b010100190000007131308e03c1010302fbbc02010302fbbc020101020102020162000000"
+        );
+        let backup = parse_backup_note(&backup_note(0xC1, &meta)).unwrap();
+        assert_eq!(backup, (Some(0xC1), meta.clone()));
+        assert!(parse_snapshot_note(&backup_note(0xC1, &meta)).is_err());
         assert_eq!(
             hex(&purge_note(at)),
             "e5010b010100060000006a5df6bc000302fbbc02"

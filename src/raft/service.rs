@@ -3,59 +3,72 @@
 //! Owns the way of a peer's message to openraft, and what is remembered of each peer. It may not open
 //! a connection. Invariant: no message of a peer reaches openraft before the start gate lets it.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::ErrorKind;
+use std::sync::Arc;
 
 use futures_util::stream::{BoxStream, Stream, StreamExt};
 use openraft::async_runtime::WatchReceiver;
 use openraft::raft::{AppendEntriesRequest, TransferLeaderRequest, VoteRequest};
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
+use tokio::sync::watch;
 
+use crate::store::blocking;
 use crate::store::identity::StoredVote;
+use crate::store::peer_memory::Memory;
 use crate::store::snapshot_files::SnapshotReceiver;
-use crate::store::{SnapshotFiles, blocking};
 
 use super::error::Failure;
 use super::failure::FailureCell;
 use super::gate::StartGate;
+use super::inbound::{Inbound, Prepared};
 use super::log_store::LogStore;
+use super::memories::Memories;
 use super::peer::{
-    Answer, Append, AppendResult, Appended, Ballot, Candidacy, HandshakeRefusal, Memory, Past,
+    Answer, Append, AppendResult, Appended, Ballot, Candidacy, HandshakeRefusal, Past,
     PeerIdentity, Question, Refusal, TakeOver,
 };
 use super::read_index::ReadQueue;
-use super::records::{Position, to_stored_vote, to_vote};
+use super::records::{to_stored_vote, to_vote};
 use super::removed::RemovedMembers;
 use super::snapshots::{Handover, SnapshotFile};
 use super::state_machine::StateMachine;
 use super::status::Leadership;
-use super::types::{LogId, TypeConfig};
+use super::suspects::Suspects;
+use super::types::{LogId, RaftMeta, TypeConfig};
 
 /// openraft itself.
 pub(super) type Core = openraft::Raft<TypeConfig, StateMachine>;
+
+/// What is held against a member whose directory is an older copy.
+const GONE_BACK: &str = "its data directory has gone back in time: it is an older copy, or lost what it had acknowledged";
+/// What is held against a member whose directory is another one.
+pub(super) const FOREIGN: &str =
+    "its data directory is empty or another one than the cluster knows";
 
 /// One node's Raft, for its peers.
 pub(super) struct RaftService {
     pub(super) core: Core,
     pub(super) me: u64,
     pub(super) log: LogStore,
-    pub(super) snapshots: SnapshotFiles,
+    pub(super) inbound: Arc<Inbound>,
     pub(super) gate: StartGate,
     pub(super) reads: ReadQueue,
     pub(super) leadership: watch::Receiver<Leadership>,
     pub(super) failure: FailureCell,
     pub(super) removed: RemovedMembers,
-    /// Guards what is remembered of each incarnation; held for a comparison. Grows by one for each
-    /// data directory that ever was a member.
-    pub(super) memories: Mutex<BTreeMap<u128, Memory>>,
-    /// Held from the first byte of a snapshot that comes in until it is installed: one at a time.
-    pub(super) turn: Arc<AsyncMutex<()>>,
+    /// What is remembered of each incarnation.
+    pub(super) memories: Memories,
+    /// Members whose directory is not the one the cluster knows.
+    pub(super) suspects: Suspects,
 }
 
 impl RaftService {
     /// What this node can prove of its own past.
     pub(super) fn past(&self) -> Past {
-        let snapshot = self.snapshots.latest().map_or(0, |meta| meta.name.index);
+        let snapshot = self
+            .inbound
+            .files()
+            .latest()
+            .map_or(0, |meta| meta.name.index);
         // A log that cannot tell has failed: the node is about to end, and claims nothing.
         let reach = self.log.reach().unwrap_or(0).max(snapshot);
         Past {
@@ -67,10 +80,7 @@ impl RaftService {
 
     /// What is remembered of a member. A leader also knows what it has acknowledged.
     pub(super) fn remembered(&self, node_id: u64, incarnation: u128) -> Memory {
-        let mut memory = {
-            let memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
-            memories.get(&incarnation).copied().unwrap_or_default()
-        };
+        let mut memory = self.memories.of(incarnation);
         let metrics = self.core.metrics();
         let now = metrics.borrow_watched();
         let bound = now.membership_config.membership().get_node(&node_id);
@@ -123,9 +133,10 @@ impl RaftService {
         else {
             return;
         };
-        let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
-        memories.entry(peer.incarnation).or_default().learn(past);
-        drop(memories);
+        self.learn(peer.incarnation, |memory| memory.learn(past));
+        if let Some(name) = self.name_of(node_id) {
+            self.suspects.acquit(&name);
+        }
         let metrics = self.core.metrics();
         let quorums = metrics
             .borrow_watched()
@@ -136,6 +147,44 @@ impl RaftService {
         self.gate.met(node_id, &quorums);
     }
 
+    /// Makes what a leader knows of a follower outlast its leadership.
+    pub(super) fn keep_in_mind(&self, node_id: u64, incarnation: u128) {
+        let known = self.remembered(node_id, incarnation);
+        self.learn(incarnation, |memory| memory.acknowledged(known.mark));
+    }
+
+    fn learn(&self, incarnation: u128, change: impl FnOnce(&mut Memory)) {
+        let membership = self
+            .core
+            .metrics()
+            .borrow_watched()
+            .membership_config
+            .clone();
+        let is_member = |incarnation| {
+            let mut members = membership.membership().nodes();
+            members.any(|(_, member)| member.incarnation == incarnation)
+        };
+        self.memories.learn(incarnation, change, is_member);
+    }
+
+    /// Holds a refusal against a member, for the operator to see.
+    pub(super) fn accuse(&self, node_id: Option<u64>, refusal: &HandshakeRefusal) {
+        if let Some(name) = node_id.and_then(|id| self.name_of(id)) {
+            let why = match refusal {
+                HandshakeRefusal::IWentBack => GONE_BACK,
+                _ => FOREIGN,
+            };
+            self.suspects.accuse(&name, why);
+        }
+    }
+
+    fn name_of(&self, node_id: u64) -> Option<String> {
+        let metrics = self.core.metrics();
+        let now = metrics.borrow_watched();
+        let member = now.membership_config.membership().get_node(&node_id);
+        member.map(|member| member.name.clone())
+    }
+
     /// A peer remembers more of this node than its disk has: it must not take part.
     pub(super) fn is_said_to_have_gone_back(&self, peer: &str) {
         let why = format!(
@@ -144,8 +193,16 @@ impl RaftService {
         self.failure.fail(Failure::Identity(why));
     }
 
+    /// A member's address is that of a cluster which was made of this node's by force.
+    pub(super) fn is_said_to_have_ended(&self, addr: &str, successor: u128) {
+        let why = format!("the node at {addr} goes on as cluster {successor:032x} since then");
+        self.failure.fail(Failure::ClusterEnded(why));
+    }
+
     /// Whether `peer` is no member any more, and since which entry.
     pub(super) fn refuse_removed(&self, peer: &PeerIdentity) -> Option<u64> {
+        // Who has no number yet is told when it asks to join.
+        peer.node_id?;
         self.removed.index_of(peer.incarnation)
     }
 
@@ -169,7 +226,8 @@ impl RaftService {
                     .map(|response| Answer::TakeOver(TakeOver::from(response)))
                     .map_err(|_stopped| Refusal::NotReady)
             }
-            Question::App(_) => Err(Refusal::Malformed),
+            // Both need to know who asks, and are answered before.
+            Question::App(_) | Question::Remember(_) => Err(Refusal::Malformed),
         }
     }
 
@@ -235,14 +293,28 @@ impl RaftService {
             .boxed()
     }
 
-    /// Waits for the turn to take in a snapshot.
-    pub(super) async fn snapshot_turn(&self) -> OwnedMutexGuard<()> {
-        Arc::clone(&self.turn).lock_owned().await
+    /// What comes in of snapshots.
+    pub(super) fn inbound(&self) -> &Inbound {
+        &self.inbound
     }
 
-    /// This node's snapshots.
-    pub(super) fn snapshots(&self) -> &SnapshotFiles {
-        &self.snapshots
+    /// Whether a snapshot that the peer `from` sends under `vote` is wanted, before a byte of it is taken;
+    /// otherwise why not, or the later vote that makes the sender's void.
+    pub(super) fn wants_snapshot(
+        &self,
+        from: &PeerIdentity,
+        vote: StoredVote,
+    ) -> Result<(), SnapshotRefused> {
+        if !self.gate.may_acknowledge() {
+            return Err(SnapshotRefused::Refusal(Refusal::NotReady));
+        }
+        if from.node_id != Some(vote.node_id) || !vote.committed {
+            return Err(SnapshotRefused::Refusal(Refusal::Malformed));
+        }
+        match self.log.vote() {
+            Some(own) if own > vote => Err(SnapshotRefused::Vote(own)),
+            _ => Ok(()),
+        }
     }
 
     /// Verifies and decodes what came in, and only then has openraft swap it in.
@@ -251,41 +323,68 @@ impl RaftService {
         vote: StoredVote,
         receiver: SnapshotReceiver,
     ) -> Result<StoredVote, Refusal> {
-        if !self.gate.may_acknowledge() {
-            return Err(Refusal::NotReady);
-        }
-        let files = self.snapshots.clone();
-        let prepared = blocking(move || {
-            let file = SnapshotFile {
-                meta: receiver.finish()?,
-                files,
-            };
-            let registry = file.restore()?;
-            let (covers, _removed) = file.covers()?;
-            Ok::<_, std::io::Error>((covers, file, registry))
-        });
-        let (meta, file, registry) = prepared.await.map_err(|error| {
-            tracing::warn!(%error, "a received snapshot cannot be installed");
-            Refusal::Malformed
-        })?;
-        let beyond = meta
-            .last_log_id
-            .map(Position::from)
-            .is_some_and(|last| (last.term, last.node) > (vote.term, vote.node_id));
-        if beyond {
-            return Err(Refusal::Malformed);
-        }
-        let snapshot = Handover {
+        let files = self.inbound.files().clone();
+        let prepared = blocking(move || Inbound::prepare(&files, vote, receiver)).await;
+        let Prepared {
+            covers,
             file,
-            registry: Some(Box::new(registry)),
-        };
+            registry,
+        } = prepared.map_err(|error| self.not_storable(&error))?;
+        let registry = Some(Box::new(registry));
+        self.swap_in(vote, covers, Handover { file, registry })
+            .await
+    }
+
+    /// Has openraft look at a snapshot that is on disk already: as a rule it is installed, too.
+    pub(super) async fn install_again(
+        &self,
+        vote: StoredVote,
+        file: SnapshotFile,
+    ) -> Result<StoredVote, Refusal> {
+        let (covers, _removed) = file.covers().map_err(|error| self.not_storable(&error))?;
+        let registry = None;
+        self.swap_in(vote, covers, Handover { file, registry })
+            .await
+    }
+
+    async fn swap_in(
+        &self,
+        vote: StoredVote,
+        meta: RaftMeta,
+        snapshot: Handover,
+    ) -> Result<StoredVote, Refusal> {
         let snapshot = openraft::storage::Snapshot { meta, snapshot };
-        let response = self
+        let installed = self
             .core
             .install_full_snapshot(to_vote(vote), snapshot)
             .await;
-        response
+        installed
             .map(|response| to_stored_vote(&response.vote))
             .map_err(|_stopped| Refusal::NotReady)
     }
+
+    /// What a peer is told whose snapshot could not be taken in. A disk that fails when it is to write, to
+    /// sync or to rename is not asked again: what it still holds cannot be known, and the node ends.
+    pub(super) fn not_storable(&self, error: &std::io::Error) -> Refusal {
+        self.inbound.count_refused();
+        tracing::warn!(%error, "a received snapshot is refused");
+        match error.kind() {
+            ErrorKind::InvalidData | ErrorKind::InvalidInput => Refusal::Malformed,
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Refusal::NoRoom,
+            ErrorKind::AlreadyExists => Refusal::NotReady,
+            _ => {
+                let what = format!("a received snapshot cannot be stored: {error}");
+                self.failure.fail(Failure::Storage(what));
+                Refusal::NotReady
+            }
+        }
+    }
+}
+
+/// Why a snapshot is not taken in.
+pub(super) enum SnapshotRefused {
+    /// For this.
+    Refusal(Refusal),
+    /// A later leader is known here.
+    Vote(StoredVote),
 }

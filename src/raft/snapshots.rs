@@ -9,8 +9,9 @@ use std::io;
 
 use openraft::storage::RaftSnapshotBuilder;
 
+use crate::codec::CodecError;
 use crate::registry::{Registry, SnapshotData, SnapshotRecord};
-use crate::store::snapshot_files::{SnapshotMeta, SnapshotName};
+use crate::store::snapshot_files::{SnapshotMeta, SnapshotName, SnapshotReader};
 use crate::store::{SnapshotFiles, blocking};
 
 use super::records::{Position, parse_snapshot_note, snapshot_note};
@@ -52,37 +53,63 @@ impl SnapshotFile {
 
     /// What it covers, and who was removed before.
     pub(super) fn covers(&self) -> io::Result<(RaftMeta, Vec<Removed>)> {
-        parse_snapshot_note(&self.meta.note).map_err(|error| self.damaged(&error))
+        covers(&self.meta)
     }
 
     /// Reads it into a registry. Blocks on the disk.
     pub(super) fn restore(&self) -> io::Result<Registry> {
-        let mut reader = self.files.read(&self.meta)?;
-        let mut failed = None;
-        let records = std::iter::from_fn(|| match reader.next::<SnapshotRecord>() {
-            Ok(record) => record,
-            Err(error) => {
-                failed = Some(error);
-                None
-            }
-        });
-        let restored = Registry::restore(records);
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        let registry = restored.map_err(|reason| self.damaged(&reason))?;
-        if registry.index() != self.meta.name.index {
-            return Err(self.damaged(&format!("it holds the state of index {}", registry.index())));
-        }
-        Ok(registry)
+        restore(self.files.read(&self.meta)?, &self.meta)
     }
+}
 
-    fn damaged(&self, reason: &dyn fmt::Display) -> io::Error {
-        io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("snapshot {}: {reason}", self.meta.name),
-        )
+/// What the snapshot `meta` covers, and who was removed before, by its own note.
+pub(super) fn covers(meta: &SnapshotMeta) -> io::Result<(RaftMeta, Vec<Removed>)> {
+    let (covers, removed) = parse_snapshot_note(&meta.note).map_err(|error| match error {
+        CodecError::Newer { .. } => io::Error::new(
+            io::ErrorKind::Unsupported,
+            format!("snapshot {}: {error}", meta.name),
+        ),
+        _ => damaged(meta, &error),
+    })?;
+    let last = covers.last_log_id.map(Position::from);
+    let (term, index) = last.map_or((0, 0), |at| (at.term, at.index));
+    if (term, index) != (meta.name.term, meta.name.index) {
+        return Err(damaged(
+            meta,
+            &format!("it covers entry {index} of term {term}"),
+        ));
     }
+    Ok((covers, removed))
+}
+
+/// Rebuilds the registry of the snapshot `meta`, and with it the state hash: a record at a time, so that
+/// nothing but the new registry grows. Blocks on the disk.
+pub(super) fn restore(mut reader: SnapshotReader, meta: &SnapshotMeta) -> io::Result<Registry> {
+    let mut failed = None;
+    let records = std::iter::from_fn(|| match reader.next::<SnapshotRecord>() {
+        Ok(record) => record,
+        Err(error) => {
+            failed = Some(error);
+            None
+        }
+    });
+    let restored = Registry::restore(records);
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let registry = restored.map_err(|reason| damaged(meta, &reason))?;
+    if registry.index() != meta.name.index {
+        let reason = format!("it holds the state of index {}", registry.index());
+        return Err(damaged(meta, &reason));
+    }
+    Ok(registry)
+}
+
+fn damaged(meta: &SnapshotMeta, reason: &dyn fmt::Display) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("snapshot {}: {reason}", meta.name),
+    )
 }
 
 /// Writes out a copy of the state taken when it was made.
@@ -135,7 +162,8 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
     }
 }
 
-fn write(
+/// Writes `data` as the snapshot `name`; it is the newest of `files` when this returns. Blocks.
+pub(super) fn write(
     files: &SnapshotFiles,
     name: SnapshotName,
     note: &[u8],

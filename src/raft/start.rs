@@ -3,21 +3,24 @@
 //! Owns the order: state from the newest snapshot, openraft on the log, the tasks beside it, and last
 //! of all the door for peers. It may not start what has not been checked.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
 
 use openraft::StorageHelper;
 use openraft::errors::Fatal;
-use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Duration;
 
+use super::backup::BACKUPS_MAX;
 use super::compaction::Compaction;
 use super::error::StartError;
 use super::failure::FailureCell;
 use super::gate::StartGate;
+use super::inbound::Inbound;
+use super::keeper::Keeper;
 use super::log_store::LogStore;
+use super::memories::Memories;
 use super::network::Network;
 use super::peer::Peers;
 use super::read_index::{ReadQueue, Rounds};
@@ -26,6 +29,7 @@ use super::service::{Core, RaftService};
 use super::settings::RaftSettings;
 use super::state_machine::{MachineParts, StateMachine};
 use super::status::Leadership;
+use super::suspects::Suspects;
 use super::types::{Membership, TypeConfig};
 use super::watcher::{Members, Watcher};
 use super::{Candidacy, Inner, RaftParts};
@@ -36,6 +40,11 @@ const GREET_PAUSE: Duration = Duration::from_millis(100);
 /// Starts on what is on disk.
 pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
     let failure = FailureCell::new();
+    let started = start_or_fail(parts, failure.clone()).await;
+    started.map_err(|error| failure.of_start(error))
+}
+
+async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, StartError> {
     let removed = RemovedMembers::default();
     let mut disk = Disk::open(&parts, failure.clone(), removed.clone()).await?;
     let membership = known_membership(&disk.log, &mut disk.machine).await?;
@@ -45,6 +54,7 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
     let core = build_core(&parts, disk, members.clone()).await?;
     let (leadership_sender, leadership) = watch::channel(Leadership::default());
     let (reads, read_queue) = ReadQueue::new();
+    let inbound = Arc::new(Inbound::new(parts.snapshots.clone()));
     let service = RaftService {
         gate: StartGate::new(
             parts.me.id,
@@ -53,16 +63,22 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
         ),
         core: core.clone(),
         me: parts.me.id,
-        snapshots: parts.snapshots.clone(),
+        inbound: Arc::clone(&inbound),
         reads: reads.clone(),
         leadership: leadership.clone(),
         failure: failure.clone(),
         removed: removed.clone(),
-        memories: Mutex::new(BTreeMap::new()),
-        turn: Arc::new(AsyncMutex::new(())),
+        memories: Memories::new(parts.memory.found().clone()),
+        suspects: Suspects::new(),
         log: log.clone(),
     };
     let service = Arc::new(service);
+    let keeper = Keeper::new(
+        Arc::clone(&service),
+        parts.peers.clone(),
+        members.clone(),
+        parts.memory,
+    );
     if !parts.peers.open(Arc::clone(&service)) {
         return Err(StartError::Internal(
             "these connections serve another Raft".to_owned(),
@@ -71,14 +87,19 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
     let inner = Inner {
         core,
         me: parts.me.id,
+        cluster_id: parts.cluster_id,
         peers: parts.peers.clone(),
         cell,
+        inbound,
         members,
         leadership,
         reads,
         read_rounds: Arc::new(AtomicU64::new(0)),
         removed,
         failure,
+        suspects: service.suspects.clone(),
+        keeper: Arc::clone(&keeper),
+        backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
         stopping: watch::Sender::new(false),
         candidacy: watch::Sender::new(Candidacy::Allowed),
         snapshots: parts.snapshots.clone(),
@@ -95,6 +116,7 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
         greeting.await;
         stand_when_allowed(&service.core, candidacy).await;
     });
+    tasks.spawn(keeper.run());
     drop(tasks);
     inner.core.run();
     Ok(inner)
@@ -113,7 +135,7 @@ impl Disk {
         removed: RemovedMembers,
     ) -> Result<Self, StartError> {
         let storage = |error: std::io::Error| StartError::Storage(error.to_string());
-        let log = LogStore::new(Arc::clone(&parts.log)).map_err(storage)?;
+        let log = LogStore::new(Arc::clone(&parts.log), failure.clone()).map_err(storage)?;
         let machine = StateMachine::open(MachineParts {
             snapshots: parts.snapshots.clone(),
             failure,
@@ -219,7 +241,7 @@ async fn stand_when_allowed(core: &Core, mut candidacy: watch::Receiver<Candidac
 }
 
 /// Which snapshots are this node's own.
-fn builder_of(incarnation: u128) -> u64 {
+pub(super) fn builder_of(incarnation: u128) -> u64 {
     let bytes = incarnation.to_le_bytes();
     u64::from_le_bytes([
         bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7],

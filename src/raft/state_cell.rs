@@ -13,6 +13,8 @@ use tokio::time::Instant;
 
 use crate::registry::{Registry, View};
 
+use super::state_hashes::StateHashes;
+
 /// One node's applied state.
 pub struct StateCell {
     /// Guards the state machine; held for one entry at a time.
@@ -21,6 +23,7 @@ pub struct StateCell {
     applied: watch::Sender<u64>,
     /// Of the last catalogue change: renewals, which are most entries, wake nobody who waits for one.
     catalogue: watch::Sender<u64>,
+    hashes: StateHashes,
     /// Guards one instant; held for a copy.
     applied_at: Mutex<Instant>,
     /// The leader's wall clock in the last entry applied, ms since the epoch.
@@ -33,6 +36,7 @@ impl StateCell {
             view: ArcSwap::from_pointee(registry.view()),
             applied: watch::Sender::new(registry.index()),
             catalogue: watch::Sender::new(registry.view().catalogue_index()),
+            hashes: StateHashes::default(),
             registry: Mutex::new(registry),
             applied_at: Mutex::new(Instant::now()),
             last_entry_wall_ms: AtomicU64::new(0),
@@ -59,6 +63,11 @@ impl StateCell {
         self.catalogue.subscribe()
     }
 
+    /// The state hash right after entry `index`, if that was among the last some thousand applied here.
+    pub fn hash_at(&self, index: u64) -> Option<u128> {
+        self.hashes.at(index)
+    }
+
     /// When an entry was last applied, or this node started.
     pub fn last_applied_at(&self) -> Instant {
         *self
@@ -75,6 +84,13 @@ impl StateCell {
 
     pub(super) fn note_entry_wall_ms(&self, wall_ms: u64) {
         self.last_entry_wall_ms.store(wall_ms, Ordering::Relaxed);
+    }
+
+    /// Remembers the state hash after the entry just applied.
+    pub(super) fn note_hash(&self) {
+        let (index, hash) =
+            self.with_registry(|registry| (registry.index(), registry.state_hash()));
+        self.hashes.note(index, hash);
     }
 
     /// A panic inside apply ends the process, so a poisoned lock is only ever seen on the way out.
@@ -99,10 +115,13 @@ impl StateCell {
         });
     }
 
-    /// Replaces everything by an installed snapshot's state.
-    pub(super) fn replace(&self, registry: Registry, index: u64) {
-        *self.registry() = registry;
+    /// Replaces everything by an installed snapshot's state, and hands back what was there: taking a large
+    /// registry apart takes long, and is for a thread on which nobody waits.
+    pub(super) fn replace(&self, registry: Registry, index: u64) -> Registry {
+        let old = std::mem::replace(&mut *self.registry(), registry);
+        self.note_hash();
         self.publish(index);
+        old
     }
 }
 

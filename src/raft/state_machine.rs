@@ -12,8 +12,8 @@ use futures_util::{Stream, StreamExt};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend};
 
-use crate::codec;
-use crate::registry::{Entry, Outcome};
+use crate::codec::{self, CodecError};
+use crate::registry::{Entry, Outcome, SnapshotData};
 use crate::store::{SnapshotFiles, blocking};
 
 use super::error::{Failure, StartError};
@@ -38,6 +38,12 @@ pub(super) struct MachineParts {
     pub(super) builder: u64,
 }
 
+/// A state that can be written out while the registry moves on.
+pub(super) struct Picture {
+    pub(super) covers: RaftMeta,
+    pub(super) data: SnapshotData,
+}
+
 /// The state machine of one node.
 pub(super) struct StateMachine {
     parts: MachineParts,
@@ -54,7 +60,10 @@ impl StateMachine {
         let Some(file) = SnapshotFile::newest(&parts.snapshots) else {
             return Ok(Self::empty(parts));
         };
-        let unreadable = |error: io::Error| StartError::Storage(error.to_string());
+        let unreadable = |error: io::Error| match error.kind() {
+            io::ErrorKind::Unsupported => StartError::Newer(error.to_string()),
+            _ => StartError::Storage(error.to_string()),
+        };
         let (covers, removed) = file.covers().map_err(unreadable)?;
         parts.removed.replace(removed);
         let registry = blocking(move || file.restore()).await.map_err(unreadable)?;
@@ -108,6 +117,7 @@ impl StateMachine {
                 self.skip(id.index())
             }
         };
+        self.cell.note_hash();
         self.last = Some(id);
         Ok(outcomes)
     }
@@ -115,7 +125,11 @@ impl StateMachine {
     fn apply_commands(&self, index: u64, bytes: &[u8]) -> io::Result<Vec<Outcome>> {
         let entry: Entry = codec::decode(bytes, codec::ENTRY_MAX).map_err(|error| {
             let what = format!("log entry {index} cannot be applied: {error}");
-            self.parts.failure.fail(Failure::Storage(what.clone()));
+            self.parts.failure.fail(match error {
+                CodecError::Newer { .. } => Failure::Newer(what.clone()),
+                // A variant this release does not know looks the same as damage; both stop.
+                _ => Failure::Storage(what.clone()),
+            });
             io::Error::new(io::ErrorKind::InvalidData, what)
         })?;
         let _note = self.parts.failure.while_in("apply");
@@ -146,6 +160,14 @@ impl StateMachine {
         }
         for (responder, outcomes) in answers.drain(..) {
             responder.send(Outcomes(outcomes));
+        }
+    }
+
+    /// The state and what it covers, of one moment between two entries.
+    pub(super) fn picture(&self) -> Picture {
+        Picture {
+            covers: self.covers(),
+            data: self.cell.registry().snapshot(),
         }
     }
 
@@ -232,8 +254,10 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         self.parts.removed.replace(removed);
         self.last = meta.last_log_id;
         self.membership = meta.last_membership.clone();
-        self.cell
-            .replace(registry, meta.last_log_id.map_or(0, |last| last.index()));
+        let index = meta.last_log_id.map_or(0, |last| last.index());
+        let old = self.cell.replace(registry, index);
+        // Not waited for: until this function returns, this node answers no leader.
+        drop(tokio::spawn(blocking(move || drop(old))));
         tracing::info!(snapshot = %file.meta.name, "snapshot installed");
         self.installed = Some(file);
         Ok(())

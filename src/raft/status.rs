@@ -57,6 +57,15 @@ pub struct MemberView {
     pub heard_ms_ago: Option<u64>,
 }
 
+/// How far a snapshot has come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receiving {
+    /// Bytes here; equal to `size` while it is being verified and installed.
+    pub bytes: u64,
+    /// Bytes of the whole.
+    pub size: u64,
+}
+
 /// Raft's state on this node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RaftStatus {
@@ -76,6 +85,10 @@ pub struct RaftStatus {
     pub snapshot: u64,
     /// The last index the log no longer holds, 0 if none.
     pub purged: u64,
+    /// The snapshot that is coming in, if one is.
+    pub receiving: Option<Receiving>,
+    /// Snapshots that came in and were refused, since the start.
+    pub snapshots_refused: u64,
     /// The members, by id.
     pub members: Vec<MemberView>,
     /// The entry that made them members.

@@ -127,10 +127,8 @@ impl StoreBuilder<TypeConfig, LogStore, StateMachine, tempfile::TempDir> for InS
         let dir = tempfile::tempdir().unwrap();
         let files: SharedFiles = Arc::new(DirFiles::open(dir.path()).unwrap());
         let identity = IdentityFile::create(Arc::clone(&files), "a", 1).unwrap();
-        let log = LogStore::new(Arc::new(
-            SledLog::open(dir.path(), &files, identity).unwrap(),
-        ))
-        .unwrap();
+        let log = SledLog::open(dir.path(), &files, identity).unwrap();
+        let log = LogStore::new(Arc::new(log), FailureCell::new()).unwrap();
         let machine = machine(SnapshotFiles::open(files, None).unwrap(), &log).await;
         Ok((dir, log, machine))
     }
@@ -140,7 +138,7 @@ struct InMemory;
 
 impl StoreBuilder<TypeConfig, LogStore, StateMachine> for InMemory {
     async fn build(&self) -> Result<((), LogStore, StateMachine), StorageError<TypeConfig>> {
-        let log = LogStore::new(Arc::new(MemLog::default())).unwrap();
+        let log = LogStore::new(Arc::new(MemLog::default()), FailureCell::new()).unwrap();
         let files: SharedFiles = Arc::new(MemFiles::new());
         let machine = machine(SnapshotFiles::open(files, None).unwrap(), &log).await;
         Ok(((), log, machine))

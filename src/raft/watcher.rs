@@ -173,6 +173,8 @@ pub(super) fn status(
         applied: index(&metrics.last_applied),
         snapshot: index(&metrics.snapshot),
         purged: index(&metrics.purged),
+        receiving: None,
+        snapshots_refused: 0,
         members: members.collect(),
         members_at: index(metrics.membership_config.log_id()),
         joint: membership.get_joint_config().len() > 1,

@@ -74,7 +74,7 @@ impl Registry {
     fn assert_leases(&self) {
         let rows = self.leases.rows();
         let mut held = 0;
-        for (slot, row) in (0..).zip(rows) {
+        for (slot, row) in (0..).zip(rows.iter()) {
             let holder = self.leases.holder(slot);
             assert_eq!(
                 row.held().is_some(),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::expiry::DueQueue;
 use super::instance::{InstanceStatus, LeaseTerms, Record};
+use super::lease_rows::Rows;
 use super::state_hash::{self, ItemKind, StateSum};
 use super::time::LogTime;
 
@@ -101,7 +102,7 @@ impl Row {
 /// All leases, by slot.
 #[derive(Debug, Default)]
 pub(super) struct LeaseTable {
-    rows: Vec<Row>,
+    rows: Rows,
     holders: Vec<Option<Arc<Record>>>,
     /// Taken least first, so that every node gives away the same slot.
     free: BTreeSet<u32>,
@@ -122,7 +123,7 @@ impl LeaseTable {
         self.sum
     }
 
-    pub(super) fn rows(&self) -> &[Row] {
+    pub(super) fn rows(&self) -> &Rows {
         &self.rows
     }
 
@@ -132,19 +133,19 @@ impl LeaseTable {
 
     /// The lease of an instance that is registered.
     pub(super) fn of(&self, record: &Record) -> Lease {
-        self.rows[record.slot as usize].lease
+        self.row(record.slot).lease
     }
 
     /// The lease in `slot`, if `generation` still holds it.
     pub(super) fn get(&self, slot: u32, generation: u32) -> Option<&Lease> {
-        let row = self.rows.get(slot as usize)?;
+        let row = self.rows.get(slot)?;
         row.held().filter(|_| row.generation == generation)
     }
 
     /// The place the next new instance gets: the least free one, else a new one at the end.
     pub(super) fn vacancy(&self) -> Place {
         let slot = self.free.first().copied().unwrap_or(self.slots());
-        let generation = self.rows.get(slot as usize).map_or(0, |row| row.generation);
+        let generation = self.rows.get(slot).map_or(0, |row| row.generation);
         Place {
             slot,
             generation: generation.wrapping_add(1),
@@ -153,7 +154,7 @@ impl LeaseTable {
 
     /// Renews by place, if that generation holds it in a status other than UNKNOWN.
     pub(super) fn renew(&mut self, slot: u32, generation: u32, at: LogTime) -> bool {
-        let Some(row) = self.rows.get_mut(slot as usize) else {
+        let Some(row) = self.rows.get_mut(slot) else {
             return false;
         };
         let renewable = row.status.is_some_and(|s| s != InstanceStatus::Unknown);
@@ -164,6 +165,17 @@ impl LeaseTable {
         row.lease = row.lease.renewed_at(at);
         self.sum.add(row.digest(slot));
         true
+    }
+
+    /// Gives every lease its whole duration again, counted from `lease_ms`.
+    pub(super) fn renew_all(&mut self, lease_ms: u64) {
+        for (slot, row) in (0..).zip(self.rows.iter_mut()) {
+            if row.status.is_some() {
+                self.sum.remove(row.digest(slot));
+                row.lease.renewed.lease_ms = row.lease.renewed.lease_ms.max(lease_ms);
+                self.sum.add(row.digest(slot));
+            }
+        }
     }
 
     /// Writes the lease of `record` into the place that `record` names.
@@ -183,7 +195,7 @@ impl LeaseTable {
 
     /// Ends the lease in `slot`. The row keeps its generation, so that old renewals miss.
     pub(super) fn release(&mut self, slot: u32) {
-        let generation = self.rows[slot as usize].generation;
+        let generation = self.row(slot).generation;
         self.put_free(slot, generation);
     }
 
@@ -198,7 +210,7 @@ impl LeaseTable {
     pub(super) fn set_factor(&mut self, factor_milli: u32) {
         self.factor_milli = factor_milli;
         self.due = DueQueue::default();
-        for (slot, row) in (0..).zip(&self.rows) {
+        for (slot, row) in (0..).zip(self.rows.iter()) {
             if let Some(lease) = row.held() {
                 self.due.note(slot, lease.expires_at(factor_milli) / 1_000);
             }
@@ -245,7 +257,7 @@ impl LeaseTable {
     /// # Panics
     /// If it would not.
     pub(super) fn assert_findable(&self) {
-        for (slot, row) in (0..).zip(&self.rows) {
+        for (slot, row) in (0..).zip(self.rows.iter()) {
             let Some(lease) = row.held() else { continue };
             let second = lease.expires_at(self.factor_milli) / 1_000;
             assert!(
@@ -253,6 +265,11 @@ impl LeaseTable {
                 "slot {slot} would be overlooked"
             );
         }
+    }
+
+    /// The row of a slot that a record names.
+    fn row(&self, slot: u32) -> &Row {
+        self.rows.get(slot).expect("a record's slot has a row")
     }
 
     fn slots(&self) -> u32 {
@@ -265,7 +282,11 @@ impl LeaseTable {
             self.rows.push(row);
             self.holders.push(None);
         } else {
-            let old = std::mem::replace(&mut self.rows[slot as usize], row);
+            let place = self
+                .rows
+                .get_mut(slot)
+                .expect("a slot below the end has a row");
+            let old = std::mem::replace(place, row);
             self.sum.remove(old.digest(slot));
         }
         self.sum.add(row.digest(slot));
@@ -273,6 +294,6 @@ impl LeaseTable {
 }
 
 /// The lease time at which the lease in `slot` is over, if there is one.
-fn expires_at(rows: &[Row], factor_milli: u32, slot: u32) -> Option<u64> {
-    Some(rows.get(slot as usize)?.held()?.expires_at(factor_milli))
+fn expires_at(rows: &Rows, factor_milli: u32, slot: u32) -> Option<u64> {
+    Some(rows.get(slot)?.held()?.expires_at(factor_milli))
 }

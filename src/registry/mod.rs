@@ -15,6 +15,7 @@
 //! | `change_log`, `recent_names` | what happened lately |
 //! | `query` | [`View`]: what readers may ask |
 //! | `snapshot`, `restore`, `state_hash` | the whole state as plain data, and its fingerprint |
+//! | `new_history` | the same instances under another cluster's name |
 
 mod apply;
 mod catalogue;
@@ -24,7 +25,9 @@ mod expiry;
 mod instance;
 mod invariants;
 mod lease;
+mod lease_rows;
 mod names;
+mod new_history;
 mod query;
 mod recent_names;
 mod registration;
@@ -48,6 +51,7 @@ pub use instance::{
 };
 pub use lease::Lease;
 pub use names::{AppName, InstanceId};
+pub use new_history::NEW_HISTORY_STEP;
 pub use query::View;
 pub use recent_names::{Named, RECENT_NAMES_MAX};
 pub use removal::EVICTIONS_MAX;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::change_log::Change;
 use super::instance::Record;
 use super::lease::{Lease, Row};
+use super::lease_rows::Rows;
 use super::names::{AppName, InstanceId};
 use super::query::View;
 use super::recent_names::Named;
@@ -127,15 +128,15 @@ pub enum SnapshotRecord {
 #[derive(Debug)]
 pub struct SnapshotData {
     view: View,
-    rows: Vec<Row>,
+    rows: Rows,
 }
 
 impl Registry {
-    /// Everything, as plain data. Cheap to take: structural sharing plus a copy of the lease table.
+    /// Everything, as plain data. Cheap to take, whatever the size: everything is shared.
     pub fn snapshot(&self) -> SnapshotData {
         SnapshotData {
             view: self.view(),
-            rows: self.leases.rows().to_vec(),
+            rows: self.leases.rows().clone(),
         }
     }
 }
@@ -195,15 +196,19 @@ impl SnapshotData {
                 .values()
                 .map(|record| SnapshotRecord::Instance {
                     record: Box::new(Record::clone(record)),
-                    lease: self.rows[record.slot as usize].lease,
+                    lease: self.row(record.slot).lease,
                 });
             iter::once(SnapshotRecord::Application { name, version }).chain(instances)
         })
     }
 
+    fn row(&self, slot: u32) -> &Row {
+        self.rows.get(slot).expect("a record's slot has a row")
+    }
+
     fn free_slots(&self) -> impl Iterator<Item = SnapshotRecord> + Send + '_ {
         let free = (0..)
-            .zip(&self.rows)
+            .zip(self.rows.iter())
             .filter(|(_, row)| row.held().is_none());
         free.map(|(slot, row)| SnapshotRecord::FreeSlot {
             slot,

@@ -87,7 +87,7 @@ impl Registry {
     }
 
     /// The state hash: equal on two nodes with equal applied index.
-    pub(super) fn state_hash(&self) -> u128 {
+    pub fn state_hash(&self) -> u128 {
         let history = self.changes.history();
         let numbers = [
             self.index,

@@ -11,4 +11,4 @@ mod translate;
 mod world;
 
 pub use run::Server;
-pub use world::{OpenLog, World};
+pub use world::{OpenLog, World, random_id};

@@ -18,9 +18,9 @@ use crate::node::{FirstStart, Node, PeerDesk, Plan};
 use crate::raft::{Goal, Member, PeerIdentity, Peers, Raft, RaftParts};
 use crate::store::identity::{IdentityFile, PlannedMember};
 use crate::store::log::{LogBounds, LogStorage};
-use crate::store::{DiskHealth, OpenError, SnapshotFiles, blocking};
+use crate::store::{Ancestry, DiskHealth, MemoryFile, OpenError, SnapshotFiles, blocking};
 
-use super::config::{Cluster, Config};
+use super::config::Config;
 use super::exit::ExitReason;
 use super::translate;
 use super::world::World;
@@ -56,9 +56,6 @@ impl Server {
         stop: impl Future<Output = ()>,
     ) -> Result<(), ExitReason> {
         tokio::pin!(stop);
-        if let Cluster::Join(_) = config.cluster {
-            return Err(translate::join_unsupported());
-        }
         let disk = world.disk.failure.clone();
         let (starting, mut listeners) = Starting::prepare(&config, world).await?;
         let peers = starting.peers.clone();
@@ -124,6 +121,7 @@ struct Starting {
 impl Starting {
     async fn prepare(config: &Config, world: World) -> Result<(Self, JoinSet<()>), ExitReason> {
         let identity = open_identity(config, &world).await?;
+        let ancestry = read_ancestry(&world).await?;
         let http_listener = listen(&world.network, config.listen.http.as_str()).await?;
         let peer_listener = listen(&world.network, config.listen.peer.as_str()).await?;
         let me = translate::planned_member(
@@ -132,7 +130,8 @@ impl Starting {
             http_listener.as_ref(),
             peer_listener.as_ref(),
         );
-        let first_start = FirstStart::new(me, translate::initial_members(config), identity.clone());
+        let first_start =
+            FirstStart::new(me, translate::way_in(config, &identity), identity.clone());
         let desk = PeerDesk::new(Arc::clone(&first_start));
         let handler = Arc::clone(&desk);
         let peers = Peers::start(
@@ -141,6 +140,7 @@ impl Starting {
             peer_identity(&identity),
             handler,
         );
+        peers.set_ended_cluster(ancestry.and_then(|ancestry| ancestry.ended_cluster()));
         let node = Node::new(
             Arc::clone(&first_start),
             translate::node_options(config),
@@ -178,11 +178,15 @@ impl Starting {
         let cluster_id = (self.world.fresh_id)();
         let plan = self
             .first_start
-            .agree(&self.peers, cluster_id)
+            .come_in(&self.peers, cluster_id)
             .await
             .map_err(translate::first_start_error)?;
         self.peers.set_identity(peer_identity(&self.identity));
-        let (log, snapshots) = self.open_disk().await?;
+        let Disk {
+            log,
+            snapshots,
+            memory,
+        } = self.open_disk().await?;
         let me = self.identity.get().node_id.unwrap_or_default();
         let founder = me == FOUNDER && is_new(&bounds(log.as_ref())?);
         if founder {
@@ -197,6 +201,7 @@ impl Starting {
             settings: translate::raft_settings(config),
             log: Arc::clone(&log),
             snapshots,
+            memory,
             peers: self.peers.clone(),
         };
         let raft = Raft::start(parts)
@@ -211,19 +216,34 @@ impl Starting {
         Ok((log, raft))
     }
 
-    /// The log and the snapshots, everything in them checked.
-    async fn open_disk(&self) -> Result<(Arc<dyn LogStorage>, SnapshotFiles), ExitReason> {
+    /// The log, the snapshots and the memory of the peers, everything in them checked.
+    async fn open_disk(&self) -> Result<Disk, ExitReason> {
+        let refused = |error: OpenError| translate::open_error(&error);
         let (open_log, identity) = (Arc::clone(&self.world.open_log), self.identity.clone());
         let log = blocking(move || open_log(identity))
             .await
-            .map_err(|error| translate::open_error(&error))?;
+            .map_err(refused)?;
         let files = Arc::clone(&self.world.files);
         let purged = bounds(log.as_ref())?.purged.map(|(index, _note)| index);
-        let snapshots = blocking(move || SnapshotFiles::open(files, purged)).await;
-        Ok((
+        let others = move || {
+            let memory = MemoryFile::open(Arc::clone(&files))?;
+            Ok((SnapshotFiles::open(files, purged)?, memory))
+        };
+        let (snapshots, memory) = blocking(others).await.map_err(refused)?;
+        for (name, reason) in snapshots.damaged() {
+            tracing::warn!(snapshot = %name, reason, "a snapshot is damaged: an older one and the log hold all it held");
+        }
+        if let Some(reason) = memory.damage() {
+            tracing::warn!(
+                reason,
+                "what was remembered of the peers is damaged: it is learnt anew"
+            );
+        }
+        Ok(Disk {
             log,
-            snapshots.map_err(|error| translate::open_error(&error))?,
-        ))
+            snapshots,
+            memory,
+        })
     }
 
     fn run(self, (log, raft): (Arc<dyn LogStorage>, Raft), listeners: JoinSet<()>) -> Running {
@@ -239,6 +259,13 @@ impl Starting {
             node_tasks,
         }
     }
+}
+
+/// What a node's data directory holds besides its identity.
+struct Disk {
+    log: Arc<dyn LogStorage>,
+    snapshots: SnapshotFiles,
+    memory: MemoryFile,
 }
 
 /// A node that serves.
@@ -350,6 +377,13 @@ async fn open_identity(config: &Config, world: &World) -> Result<IdentityFile, E
         format!("this node is configured as {:?}", config.node.name),
         "give each node its own node.data_dir",
     ))
+}
+
+async fn read_ancestry(world: &World) -> Result<Option<Ancestry>, ExitReason> {
+    let files = Arc::clone(&world.files);
+    blocking(move || Ancestry::read(&files))
+        .await
+        .map_err(|error| translate::open_error(&error))
 }
 
 async fn listen(network: &SharedNetwork, addr: &str) -> Result<Box<dyn Listener>, ExitReason> {

@@ -6,11 +6,11 @@
 use crate::http;
 use crate::net::Listener;
 use crate::node::{
-    Consistency, FirstStartError, InitialMember, NodeOptions, WaitingLimits, WriteLimits,
+    Consistency, FirstStartError, InitialMember, NodeOptions, WaitingLimits, WayIn, WriteLimits,
 };
 use crate::raft::{Failure, RaftSettings, StartError};
 use crate::store::OpenError;
-use crate::store::identity::{IdentityFile, PlannedMember};
+use crate::store::identity::{IdentityFile, JoinMark, PlannedMember};
 
 use super::config::{Cluster, Config, ReadMode};
 use super::exit::{ExitCode, ExitReason};
@@ -39,16 +39,26 @@ fn with_port(addr: &str, listener: &dyn Listener) -> String {
     }
 }
 
-pub(super) fn initial_members(config: &Config) -> Vec<InitialMember> {
+/// How a node with an empty directory comes into a cluster: by the mark an operator left there, else by
+/// the configuration.
+pub(super) fn way_in(config: &Config, identity: &IdentityFile) -> WayIn {
+    if let Some(mark) = identity.get().join {
+        return WayIn::Join(mark);
+    }
     match &config.cluster {
-        Cluster::Initial(members) => members
-            .iter()
-            .map(|member| InitialMember {
-                name: member.name.clone(),
-                peer_addr: member.peer.to_string(),
-            })
-            .collect(),
-        Cluster::Alone | Cluster::Join(_) => Vec::new(),
+        Cluster::Initial(members) => WayIn::Found(members.iter().map(initial_member).collect()),
+        Cluster::Alone => WayIn::Found(Vec::new()),
+        Cluster::Join(addresses) => WayIn::Join(JoinMark {
+            via: addresses.iter().map(ToString::to_string).collect(),
+            replaces: None,
+        }),
+    }
+}
+
+fn initial_member(member: &super::config::InitialMember) -> InitialMember {
+    InitialMember {
+        name: member.name.clone(),
+        peer_addr: member.peer.to_string(),
     }
 }
 
@@ -109,8 +119,12 @@ pub(super) fn open_error(error: &OpenError) -> ExitReason {
             ExitCode::Identity,
             "stop the other process, or set node.data_dir",
         ),
+        OpenError::Interrupted { .. } => (
+            ExitCode::Identity,
+            "run that command again: it goes on where it was",
+        ),
         OpenError::Regressed { .. } | OpenError::Foreign { .. } => (ExitCode::Identity, RIGHT_DISK),
-        OpenError::Newer { .. } => (ExitCode::Configuration, "start the newer release"),
+        OpenError::Newer { .. } => (ExitCode::Configuration, NEWER_RELEASE),
         OpenError::Corrupt { .. } => (ExitCode::Storage, KEEP_AND_REJOIN),
         OpenError::Io { .. } if error.exit_code() == ExitCode::Configuration.number() => (
             ExitCode::Configuration,
@@ -136,7 +150,14 @@ pub(super) fn first_start_error(error: FirstStartError) -> ExitReason {
         bound @ FirstStartError::BoundToAnother { .. } => ExitReason::identity(
             "this data directory is not the one the cluster knows",
             bound.to_string(),
-            "`eureka-raft members list` on another node shows what it knows",
+            "put the right disk back; or, if it is lost, `eureka-raft recover replace-disk` on this node; \
+             or `eureka-raft members remove` the name on another node, and start this one empty with cluster.join",
+        ),
+        FirstStartError::Removed(index) => removed(index),
+        FirstStartError::Refused(refusal) => ExitReason::configuration(
+            "the cluster does not take this node",
+            refusal.to_string(),
+            "check node.name, node.advertise_peer and cluster.join",
         ),
     }
 }
@@ -146,6 +167,7 @@ pub(super) fn start_error(error: &StartError) -> ExitReason {
     match error {
         StartError::Storage(why) => ExitReason::storage(what, why, KEEP_AND_REJOIN),
         StartError::Identity(why) => ExitReason::identity(what, why, RIGHT_DISK),
+        StartError::Newer(why) => ExitReason::configuration(what, why, NEWER_RELEASE),
         StartError::Settings(why) => ExitReason::configuration(
             what,
             why,
@@ -174,14 +196,29 @@ pub(super) fn failure(failure: &Failure) -> ExitReason {
         Failure::Identity(why) => {
             ExitReason::identity("this node's disk went back in time", why, RIGHT_DISK)
         }
-        Failure::Removed(_) => ExitReason::new(
-            ExitCode::Removed,
-            "this node is no member any more",
-            failure.to_string(),
-            COME_BACK_EMPTY,
+        Failure::ClusterEnded(why) => ExitReason::identity(
+            "this node's cluster was ended by recover force",
+            why,
+            "keep the directory for a look; add this node to the new cluster with an empty one",
+        ),
+        Failure::Removed(index) => removed(*index),
+        Failure::Newer(why) => ExitReason::configuration(
+            "the cluster's log holds what this release cannot read",
+            why,
+            NEWER_RELEASE,
         ),
         Failure::Internal(why) => ExitReason::internal("Raft stopped", why, LOOK_AND_RESTART),
     }
+}
+
+/// The cluster goes on without this node.
+fn removed(index: u64) -> ExitReason {
+    ExitReason::new(
+        ExitCode::Removed,
+        "this node is no member any more",
+        format!("removed from the cluster at index {index}"),
+        COME_BACK_EMPTY,
+    )
 }
 
 /// Why a log that did not close is no clean stop.
@@ -193,16 +230,9 @@ pub(super) fn log_not_closed(error: &std::io::Error) -> ExitReason {
     )
 }
 
-/// A node never founds a cluster it was told to join.
-pub(super) fn join_unsupported() -> ExitReason {
-    ExitReason::configuration(
-        "cluster.join is set",
-        "this release cannot add members to a running cluster yet",
-        "list all members in cluster.initial_members before the first start",
-    )
-}
-
 const COME_BACK_EMPTY: &str = "to come back it needs an empty node.data_dir and cluster.join: this directory never takes part again";
+const NEWER_RELEASE: &str =
+    "start the newer release on this directory: this one cannot, and has changed nothing in it";
 const LOOK_AND_RESTART: &str = "look at the log above, then start again";
 const KEEP_AND_REJOIN: &str =
     "keep the directory for a look, and let this node come back by snapshot under a new name";

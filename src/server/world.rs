@@ -62,7 +62,7 @@ impl World {
     }
 }
 
-/// From the operating system: it names a directory or a cluster and decides nothing else.
-fn random_id() -> u128 {
+/// 128 random bits. From the operating system: it names a directory or a cluster and decides nothing else.
+pub fn random_id() -> u128 {
     rand::random()
 }

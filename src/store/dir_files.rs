@@ -181,6 +181,12 @@ impl File for DirFile {
     }
 }
 
+/// Opens a file that is nobody's data directory, to be read.
+pub(super) fn open_to_read(path: &Path) -> io::Result<Box<dyn File>> {
+    let file = OpenOptions::new().read(true).open(path)?;
+    Ok(Box::new(DirFile { file }))
+}
+
 /// Opens for reading and writing, for nobody but the owner.
 fn open_private(path: &Path, options: &mut OpenOptions) -> io::Result<fs::File> {
     options.read(true).write(true).mode(0o600).open(path)

@@ -42,6 +42,12 @@ pub enum OpenError {
         /// The data directory.
         dir: String,
     },
+    /// A command that replaces the directory's content was interrupted; exit code 77.
+    #[error("{dir}/ is what an interrupted `snapshot restore` or `recover` has left")]
+    Interrupted {
+        /// The folder, relative to the data directory.
+        dir: String,
+    },
     /// The log ends before what this node has acknowledged: the disk went back in time, or was
     /// replaced. Exit code 77.
     #[error(
@@ -70,7 +76,10 @@ impl OpenError {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => 78,
             Self::Io { .. } | Self::Corrupt { .. } => 74,
             Self::Newer { .. } => 78,
-            Self::InUse { .. } | Self::Regressed { .. } | Self::Foreign { .. } => 77,
+            Self::InUse { .. }
+            | Self::Interrupted { .. }
+            | Self::Regressed { .. }
+            | Self::Foreign { .. } => 77,
         }
     }
 

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::OpenError;
 use super::files::SharedFiles;
+use super::rebuild::REBUILD_DIR;
 use crate::codec::{self, CodecError, Format, Stored};
 
 pub use look::{SlotDamage, SlotView, look, newest};
@@ -155,11 +156,15 @@ impl IdentityFile {
     ///
     /// # Errors
     /// [`OpenError::Corrupt`] if slots exist but none is valid, or if there is none although a log or
-    /// snapshots exist; [`OpenError::Newer`]; [`OpenError::Io`].
+    /// snapshots exist; [`OpenError::Interrupted`]; [`OpenError::Newer`]; [`OpenError::Io`].
     pub fn open(files: SharedFiles) -> Result<Option<Self>, OpenError> {
         let names = files
             .list("")
             .map_err(OpenError::io("list the data directory"))?;
+        if names.iter().any(|name| name == REBUILD_DIR) {
+            let dir = REBUILD_DIR.to_owned();
+            return Err(OpenError::Interrupted { dir });
+        }
         let mut slots = Vec::new();
         for name in SLOTS {
             if names.iter().any(|found| found == name) {
@@ -169,6 +174,7 @@ impl IdentityFile {
         if slots.is_empty() {
             return refuse_orphans(&names).map(|()| None);
         }
+        refuse_strangers(&slots)?;
         let newest = slots
             .iter()
             .filter_map(|(name, slot)| Some((*name, slot.as_ref().ok()?)))
@@ -438,6 +444,24 @@ fn both_slots_hold(slots: &[(&str, Result<Slot, SlotError>)], identity: &Identit
         })
 }
 
+/// Two whole slots of two data directories: nobody can say which of them belongs beside this log, and
+/// writing one over the other would destroy the right one half of the time.
+fn refuse_strangers(slots: &[(&str, Result<Slot, SlotError>)]) -> Result<(), OpenError> {
+    let mut whole = slots.iter().filter_map(|(_, slot)| slot.as_ref().ok());
+    match (whole.next(), whole.next()) {
+        (Some(one), Some(other)) if one.identity.incarnation != other.identity.incarnation => {
+            Err(OpenError::foreign(
+                "META.a or META.b",
+                format!(
+                    "they are of two incarnations, {:032x} and {:032x}",
+                    one.identity.incarnation, other.identity.incarnation
+                ),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether two slots say the same; the mark is written to one at a time.
 fn both_hold(one: &Identity, other: &Identity) -> bool {
     let with_other_mark = Identity {
@@ -452,13 +476,13 @@ fn both_hold(one: &Identity, other: &Identity) -> bool {
 fn refuse_orphans(names: &[String]) -> Result<(), OpenError> {
     let orphan = names
         .iter()
-        .find(|name| ["log", "snapshots"].contains(&name.as_str()));
+        .find(|name| ["log", "LOG.end", "snapshots"].contains(&name.as_str()));
     match orphan {
         None => Ok(()),
         Some(orphan) => Err(OpenError::corrupt(
             SLOTS[0],
             "its name",
-            format!("there is no identity file beside {orphan}/"),
+            format!("there is no identity file beside {orphan}"),
         )),
     }
 }

@@ -4,6 +4,7 @@
 //! first-error rule: after one storage error nothing is acknowledged any more. It may not know what
 //! a log entry means or what an instance is.
 
+mod ancestry;
 mod blocking;
 mod dir_files;
 mod disk_health;
@@ -14,6 +15,8 @@ pub mod identity;
 mod latched_files;
 pub mod log;
 mod mem_files;
+pub mod peer_memory;
+mod rebuild;
 pub mod sled_log;
 pub mod snapshot_files;
 pub mod space;
@@ -21,6 +24,7 @@ mod stopped_dir;
 mod sync_file_range;
 mod sync_gauge;
 
+pub use ancestry::{ANCESTRY_FILE, Ancestry};
 pub use blocking::{blocking, run_blocking_inline};
 pub use dir_files::{DirFiles, LOCK_FILE};
 pub use disk_health::DiskHealth;
@@ -28,6 +32,8 @@ pub use error::OpenError;
 pub use first_error::FirstError;
 pub use latched_files::LatchedFiles;
 pub use mem_files::MemFiles;
+pub use peer_memory::MemoryFile;
+pub use rebuild::{Interrupted, KEPT_PREFIX, REBUILD_DIR, Rebuild};
 pub use sled_log::{PanicSource, SledLog, panic_source};
 pub use snapshot_files::SnapshotFiles;
 pub use stopped_dir::{StoppedDir, holder};

@@ -18,7 +18,7 @@ from runner import processes
 
 from . import rows as _rows  # noqa: F401  (declares all rows)
 from . import table
-from .row import ALWAYS, NEVER, ROWS, TURNS, run_row
+from .row import ALWAYS, CI, FULL, LONG, NEVER, ROWS, TURNS, run_row
 from .slots import Slot
 
 # What `.ci/run` may spend on rows.
@@ -71,13 +71,17 @@ def run_all(chosen, options, slot, binary, root, left):
         for n in range(count):
             if n and budget and time.monotonic() - began + declared.seconds > budget:
                 break
-            run = run_row(declared, options.seed + n, slot, binary, not options.ci, deadline)
+            run = run_row(declared, options.seed + n, slot, binary, scope_of(options), deadline)
             line.outcomes.append(run.outcome)
             keep_logs(run, root)
             tell(run, options)
             if run.outcome.skipped:
                 break
     return lines
+
+
+def scope_of(options):
+    return LONG if options.long else CI if options.ci else FULL
 
 
 def choose(options, root):
@@ -187,6 +191,7 @@ def parse_arguments(words):
     parser.add_argument("--repeat", metavar="N", type=int, help="run each row so often")
     parser.add_argument("--seconds-max", metavar="N", type=int, help="start no run that would end later")
     parser.add_argument("--ci", action="store_true", help=f"the short rows, then as many others as fit into {CI_SECONDS_MAX} s, by commit")
+    parser.add_argument("--long", action="store_true", help="also the variants that take ten minutes (row 16)")
     parser.add_argument("--output", choices=("table", "json"), default="table")
     parser.add_argument("--report", metavar="FILE", help="also write the table as Markdown, with machine, command, date and seeds")
     parser.add_argument("--self-test", action="store_true", help="test the judges on hand-made histories and on a server that forgets")

@@ -22,8 +22,6 @@ READY_SECONDS_MAX = 30
 LEADER_SECONDS_MAX = 15
 STOP_SECONDS_MAX = 15
 STATUS_SECONDS_MAX = 2
-# A whole registry of 250,000 instances.
-REGISTRY_SECONDS_MAX = 60
 
 
 class Node:
@@ -140,16 +138,18 @@ class Node:
         eventually(f"{self.name} answers 200 to /readyz", Within(seconds_max), probe)
         return time.monotonic() - began
 
-    def registry(self, consistency="local"):
-        """Everything it holds: key of the load (`APP/id`) to value."""
-        answer = self.ask("GET", f"/eureka/apps?consistency={consistency}", seconds_max=REGISTRY_SECONDS_MAX)
-        if answer.status != 200:
-            raise NoAnswer(f"{self.name} answered {answer.status} to /eureka/apps")
+    def registry(self, applications, consistency="local"):
+        """What it holds of some applications: key of the load (`APP/id`) to value."""
+        connection = Connection(self.address, self.http_port)
         found = {}
-        for application in answer.json()["applications"]["application"]:
-            for instance in application["instance"]:
-                if "v" in instance.get("metadata", {}):
-                    found[f"{instance['app']}/{instance['instanceId']}"] = value_of(instance)
+        for name in applications:
+            answer = connection.request("GET", f"/eureka/apps/{name}?consistency={consistency}")
+            if answer.status not in (200, 404):
+                raise NoAnswer(f"{self.name} answered {answer.status} to /eureka/apps/{name}")
+            document = answer.json() if answer.status == 200 else {"application": {"instance": []}}
+            for instance in document["application"]["instance"]:
+                found[f"{instance['app']}/{instance['instanceId']}"] = value_of(instance)
+        connection.close()
         return found
 
     def resident_bytes(self):

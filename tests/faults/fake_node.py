@@ -115,11 +115,12 @@ def _handler(node):
             parts = urlsplit(self.path).path.split("/")
             with node.lock:
                 headers = {"X-Eureka-Raft-Index": node.index, "X-Eureka-Raft-Consistency": "linearizable"}
-                if len(parts) == 3:
-                    self._say(200, headers, {"applications": {"application": [{"instance": [
+                if len(parts) == 4:
+                    self._say(200, headers, {"application": {"instance": [
                         {"app": key.split("/")[0], "instanceId": key.split("/")[1], "metadata": {"v": str(value)}}
                         for key, value in node.held.items()
-                    ]}]}})
+                        if key.startswith(f"{parts[3]}/")
+                    ]}})
                     return
                 status, value = node.get("/".join(parts[3:5]))
             self._say(status, headers, {"instance": {"metadata": {"v": str(value)}}} if status == 200 else None)

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 
 from .history import ABSENT, ACKED, REFUSED, UNKNOWN, History, Read, Renewal, Write
-from .http1 import Connection, NoAnswer, NotSent
+from .http1 import ANSWER_SECONDS_MAX, Connection, NoAnswer, NotSent
 
 ATTEMPTS_MAX = 3
 # After all servers failed.
@@ -41,6 +41,8 @@ class Shape:
     renewers: int = 6
     readers: int = 3
     consistency: str = "linearizable"
+    # How long a client waits for an answer before it asks another server.
+    answer_seconds: float = ANSWER_SECONDS_MAX
 
 
 class Instance:
@@ -64,11 +66,12 @@ class Instance:
 class Client:
     """One client with its servers. Belongs to one thread."""
 
-    def __init__(self, nodes, first, history):
+    def __init__(self, nodes, first, history, answer_seconds=ANSWER_SECONDS_MAX):
         turned = nodes[first:] + nodes[:first]
         self._servers = [(node.name, Connection(node.address, node.http_port)) for node in turned]
         self._at = 0
         self.history = history
+        self._answer_seconds = answer_seconds
 
     def close(self):
         for _, connection in self._servers:
@@ -95,7 +98,7 @@ class Client:
         node, connection = self._server()
         started = time.monotonic()
         try:
-            answer = connection.request(*request_of(instance, change, value))
+            answer = connection.request(*request_of(instance, change, value), seconds_max=self._answer_seconds)
         except (NotSent, NoAnswer) as failure:
             outcome = REFUSED if isinstance(failure, NotSent) else UNKNOWN
             self.history.writes.append(Write(instance.key, value, started, time.monotonic(), node, outcome))
@@ -117,7 +120,7 @@ class Client:
             node, connection = self._server()
             started = time.monotonic()
             try:
-                answer = connection.request("PUT", instance.path)
+                answer = connection.request("PUT", instance.path, seconds_max=self._answer_seconds)
             except (NotSent, NoAnswer) as failure:
                 outcome = REFUSED if isinstance(failure, NotSent) else UNKNOWN
                 self.history.renewals.append(Renewal(instance.key, started, time.monotonic(), node, outcome))
@@ -142,7 +145,8 @@ class Client:
             node, connection = self._server()
             started = time.monotonic()
             try:
-                answer = connection.request("GET", f"{instance.path}?consistency={consistency}")
+                path = f"{instance.path}?consistency={consistency}"
+                answer = connection.request("GET", path, seconds_max=self._answer_seconds)
             except (NotSent, NoAnswer):
                 self._at += 1
                 continue
@@ -204,7 +208,7 @@ def request_of(instance, change, value):
     return "POST", f"/eureka/apps/{instance.app}", document_of(instance.app, instance.id, value, instance.lease_s)
 
 
-def document_of(app, instance_id, value, lease_s, renew_every_s=5):
+def document_of(app, instance_id, value, lease_s, renew_every_s=5, padding=None):
     """An instance as Java clients send it. `value` is also its dirty timestamp: a later registration wins."""
     return json.dumps({"instance": {
         "instanceId": instance_id, "hostName": instance_id, "app": app, "ipAddr": "10.0.0.1", "status": "UP",
@@ -212,7 +216,7 @@ def document_of(app, instance_id, value, lease_s, renew_every_s=5):
         "vipAddress": app.lower(), "countryId": 1,
         "dataCenterInfo": {"@class": "com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo", "name": "MyOwn"},
         "leaseInfo": {"renewalIntervalInSecs": renew_every_s, "durationInSecs": lease_s},
-        "metadata": {"v": str(value)}, "lastDirtyTimestamp": str(value),
+        "metadata": {"v": str(value), **({"padding": padding} if padding else {})}, "lastDirtyTimestamp": str(value),
     }}).encode()
 
 
@@ -277,7 +281,7 @@ class Load:
 
     def _thread(self, body, n, mine, *rest):
         def run():
-            client = Client(self.nodes, n % len(self.nodes), self.history)
+            client = Client(self.nodes, n % len(self.nodes), self.history, self.shape.answer_seconds)
             try:
                 body(client, mine, *rest)
             finally:

@@ -58,6 +58,8 @@ class Network:
 
     def remove(self):
         for n in self._rules:
+            # First the link: a namespace takes its own away with it, but only some time later.
+            command("ip", "link", "delete", self._outside(n), check=False)
             command("ip", "netns", "delete", self.namespace(n), check=False)
         command("ip", "link", "delete", self._bridge, check=False)
 

@@ -21,6 +21,10 @@ from .watch import Watch
 # only a full run can afford.
 ALWAYS, TURNS, NEVER = "always", "turns", "never"
 
+# How much time a run has: `--ci`, a full run or a row by number, `--long`.
+CI, FULL, LONG = "ci", "full", "long"
+LONG_SECONDS_MAX = 1800
+
 ROWS = {}
 
 
@@ -84,11 +88,12 @@ class Outcome:
 class Run:
     """One run of a row: seeded chance, clusters, loads, mounts, and what was found. Everything it makes goes with it."""
 
-    def __init__(self, declared, seed, slot, binary, full=False):
+    def __init__(self, declared, seed, slot, binary, scope):
         self.row = declared
         self.seed = seed
-        # Whether there is time for what CI has none for.
-        self.full = full
+        # Whether there is time for what CI has none for, and for the variants of ten minutes.
+        self.full = scope != CI
+        self.long = scope == LONG
         self.rng = random.Random(f"{declared.number}-{seed}")
         self.slot = slot
         self.binary = binary
@@ -211,6 +216,8 @@ class Run:
             found = watch.problems()
             self.outcome.silent += len(found)
             self._some(found)
+        if self.outcome.problems:
+            return
         self.expect(self.faults, "the fault never took hold: this run proves nothing")
         if self.row.needs_acked:
             self.expect(self.outcome.acked, "nothing was acknowledged: this run proves nothing")
@@ -226,12 +233,12 @@ class Run:
             raise Skip(f"needs root for {what}")
 
 
-def run_row(declared, seed, slot, binary, full, deadline):
+def run_row(declared, seed, slot, binary, scope, deadline):
     """One run, judged and cleaned up. `deadline` is a context manager that raises when its seconds have passed."""
     began = time.monotonic()
-    run = Run(declared, seed, slot, binary, full)
+    run = Run(declared, seed, slot, binary, scope)
     try:
-        with deadline(declared.seconds_max):
+        with deadline(LONG_SECONDS_MAX if scope == LONG else declared.seconds_max):
             declared.body(run)
     except Skip as reason:
         run.outcome.skipped = str(reason)

@@ -51,9 +51,10 @@ def judge(run, cluster, load):
     if load is None:
         return
     history = load.history
-    registries = {node.name: node.registry("local") for node in cluster.running()}
+    applications = sorted({instance.app for instance in load.instances})
+    registries = {node.name: node.registry(applications) for node in cluster.running()}
     first = cluster.running()[0]
-    registries[f"{first.name} (linearizable)"] = first.registry("linearizable")
+    registries[f"{first.name} (linearizable)"] = first.registry(applications, "linearizable")
     run.outcome.acked += len(history.acked())
     run.lost(oracles.lost_writes(history, registries))
     run.silent(oracles.wrong_reads(history))

@@ -84,12 +84,12 @@ def _await_gone(entry):
 def _remove_namespaces(prefix):
     if shutil.which("ip") is None:
         return
+    for link in Path("/sys/class/net").glob(f"{prefix}*"):
+        command("ip", "link", "delete", link.name, check=False)
     for line in command("ip", "netns", "list", check=False).splitlines():
         name = line.split(" ", 1)[0]
         if name.startswith(f"{prefix}-"):
             command("ip", "netns", "delete", name, check=False)
-    if Path(f"/sys/class/net/{prefix}").exists():
-        command("ip", "link", "delete", prefix, check=False)
 
 
 def _unmount_below(directory):

@@ -84,7 +84,9 @@ class Watch:
         if status["node"]["role"] == "leader":
             self.claims.add((term, node.name))
         self.states.add((state["index"], state["hash"], node.name))
-        self.samples.append((node.name, "term", term))
+        # Until its Raft runs a node knows no term and says 0.
+        if term > 0:
+            self.samples.append((node.name, "term", term))
         # A restarted process begins again with what its disk shows.
         process = f"{node.name}, start {starts}"
         self.samples.append((process, "applied", log["applied"]))

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use eureka_raft::clock::{Clock, ManualClock};
 use eureka_raft::node::{
-    AdminRefusal, Change, ClusterPart, DeltaPart, DiskPart, Lineup, LogPart, MemberStatus, Mode,
-    NodePart, NodeStatus, Operator, Order, Read, ReadError, ReadOptions, Readiness, Registrar,
-    RegistryPart, Renewal, Report, StatePart, WriteError, Written,
+    AdminRefusal, Backup, BackupRefusal, Change, ClusterPart, DeltaPart, DiskPart, Lineup, LogPart,
+    MemberStatus, Mode, NodePart, NodeStatus, Operator, Order, Read, ReadError, ReadOptions,
+    Readiness, Registrar, RegistryPart, Renewal, Report, StatePart, WriteError, Written,
 };
 use eureka_raft::registry::{Command, Entry, LogTime, Record, Registry, View};
 use futures_util::future::BoxFuture;
@@ -126,6 +126,10 @@ impl Registrar for FakeNode {
         })
     }
 
+    fn backup(&self) -> BoxFuture<'_, Result<Backup, BackupRefusal>> {
+        Box::pin(async { Err(BackupRefusal::Running) })
+    }
+
     fn reach(&self, index: u64) -> BoxFuture<'_, Result<(), ReadError>> {
         Box::pin(async move {
             if self.view().index() >= index {
@@ -167,6 +171,8 @@ impl Registrar for FakeNode {
                 applied: index,
                 snapshot: 0,
                 purged: 0,
+                snapshot_receiving: None,
+                snapshots_refused: 0,
             },
             state: StatePart {
                 index,
@@ -206,6 +212,7 @@ impl Registrar for FakeNode {
                     index,
                     hash: hash.clone(),
                 }),
+                snapshot_receiving: None,
             })
             .collect()
     }

@@ -29,6 +29,8 @@ async fn the_status_is_that_of_the_node_and_has_the_documented_keys() {
         "/log/applied",
         "/log/snapshot",
         "/log/purged",
+        "/log/snapshot_receiving",
+        "/log/snapshots_refused",
         "/state/index",
         "/state/hash",
         "/registry/applications",

@@ -17,7 +17,7 @@ use eureka_raft::registry::{Command, Entry, LogTime, Settings};
 use eureka_raft::store::files::SharedFiles;
 use eureka_raft::store::identity::IdentityFile;
 use eureka_raft::store::log::LogStorage;
-use eureka_raft::store::{DirFiles, SledLog, SnapshotFiles};
+use eureka_raft::store::{DirFiles, MemoryFile, SledLog, SnapshotFiles};
 use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
@@ -156,6 +156,7 @@ impl TestNode {
         .unwrap();
         let log = Arc::new(SledLog::open(&self.path(), &files, file)?);
         let purged = log.bounds().unwrap().purged.map(|(index, _)| index);
+        let memory = MemoryFile::open(Arc::clone(&files))?;
         let snapshots = SnapshotFiles::open(files, purged)?;
         let identity = self.identity();
         let peers = self.listen(identity).await;
@@ -168,6 +169,7 @@ impl TestNode {
                 fails: Arc::clone(&self.disk_fails),
             }),
             snapshots,
+            memory,
             peers: peers.clone(),
         };
         let raft = Raft::start(parts).await?;

@@ -101,7 +101,11 @@ fn each_write_on_a_full_volume_is_given_only_what_it_needs() {
     assert_eq!(missing, 4 * (5 * MIB / 8));
     assert!(volume.free() >= 2 * MIB);
     keeper.make_room(0).unwrap();
-    assert_eq!(keeper.report().ballast_missing, missing, "there is room already");
+    assert_eq!(
+        keeper.report().ballast_missing,
+        missing,
+        "there is room already"
+    );
 }
 
 #[test]

@@ -154,6 +154,118 @@ fn a_purged_log_without_any_snapshot_is_refused() {
     assert!(matches!(error, OpenError::Corrupt { .. }), "{error}");
 }
 
+/// Takes the snapshot `sent` in over one already there, cut off twice on the way, each time by a restart;
+/// answers whether it was acknowledged.
+fn take_in(files: &MemFiles, sent: &SnapshotMeta, bytes: &[u8]) -> bool {
+    let steps = || -> Result<(), Box<dyn std::error::Error>> {
+        build(&SnapshotFiles::open(share(files), None)?, 20)?;
+        for part in [bytes.len() / 3, 2 * bytes.len() / 3] {
+            let snapshots = SnapshotFiles::open(share(files), Some(20))?;
+            let mut incoming = snapshots.receive(sent.name, sent.size)?;
+            let received = incoming.received();
+            incoming.write_at(received, &bytes[received as usize..part])?;
+            incoming.suspend();
+        }
+        let snapshots = SnapshotFiles::open(share(files), Some(20))?;
+        let mut incoming = snapshots.receive(sent.name, sent.size)?;
+        let received = incoming.received();
+        incoming.write_at(received, &bytes[received as usize..])?;
+        incoming.verify()?.publish()?;
+        Ok(())
+    };
+    steps().is_ok()
+}
+
+#[test]
+fn no_power_cut_makes_a_snapshot_of_one_that_did_not_come_in_whole() {
+    let sender = open(&MemFiles::new(), None);
+    let sent = build(&sender, 37).unwrap();
+    let bytes = bytes_of(&sender, &sent);
+    let healthy = MemFiles::new();
+    assert!(take_in(&healthy, &sent, &bytes));
+    for step in 0..=healthy.steps() {
+        for seed in 0..SEEDS {
+            let files = MemFiles::new();
+            files.fail_from(step);
+            let acknowledged = take_in(&files, &sent, &bytes);
+            let files = files.crash(seed);
+            let context = format!("step {step} seed {seed}");
+            let snapshots = open(&files, None);
+            assert_eq!(snapshots.damaged(), [], "{context}");
+            let latest = snapshots.latest();
+            let index = latest.as_ref().map_or(0, |meta| meta.name.index);
+            assert!(index == 37 || !acknowledged, "{context}: {index}");
+            if let Some(meta) = latest {
+                let rows = rows(meta.name.index);
+                assert_eq!(read(&snapshots, &meta).unwrap(), rows, "{context}");
+            }
+            drop(snapshots);
+            // What a cut left of it does no harm either: taken up again, it ends whole or is refused, and
+            // the attempt after a refusal begins anew.
+            let again = || take_in_again(&files, &sent, &bytes);
+            assert!(again() || again(), "{context}");
+        }
+    }
+}
+
+fn take_in_again(files: &MemFiles, sent: &SnapshotMeta, bytes: &[u8]) -> bool {
+    let snapshots = open(files, None);
+    let mut incoming = snapshots.receive(sent.name, sent.size).unwrap();
+    let received = incoming.received();
+    incoming
+        .write_at(received, &bytes[received as usize..])
+        .unwrap();
+    let verified = incoming.verify();
+    verified.is_ok_and(|verified| verified.publish().is_ok())
+}
+
+#[test]
+fn a_suspended_receiver_is_gone_on_with_and_another_snapshot_begins_anew() {
+    let sender = open(&MemFiles::new(), None);
+    let sent = build(&sender, 37).unwrap();
+    let bytes = bytes_of(&sender, &sent);
+    let files = MemFiles::new();
+    let mut incoming = open(&files, None).receive(sent.name, sent.size).unwrap();
+    incoming.write_at(0, &bytes[..100]).unwrap();
+    incoming.suspend();
+
+    let snapshots = open(&files, None);
+    let incoming = snapshots.receive(sent.name, sent.size).unwrap();
+    assert_eq!(incoming.received(), 100);
+    incoming.suspend();
+    // A smaller size: what is there cannot be of it.
+    let incoming = snapshots.receive(sent.name, 99).unwrap();
+    assert_eq!(incoming.received(), 0);
+    incoming.suspend();
+    let other = snapshots.receive(name(38), sent.size).unwrap();
+    assert_eq!(other.received(), 0);
+    let held = files.list(SNAPSHOT_DIR).unwrap();
+    assert_eq!(held, [format!("{}.snap.part", name(38))], "one at most");
+    other.suspend();
+    build(&snapshots, 50).unwrap();
+    let held = files.list(SNAPSHOT_DIR).unwrap();
+    assert_eq!(held, [format!("{}.snap", name(50))], "a newer one ends it");
+}
+
+#[test]
+fn of_parts_found_at_the_start_only_the_newest_of_use_is_kept() {
+    let files = MemFiles::new();
+    build(&open(&files, None), 30).unwrap();
+    for index in [20, 40, 45] {
+        let file = format!("{SNAPSHOT_DIR}/{}.snap.part", name(index));
+        files.create(&file).unwrap().write_at(0, b"x").unwrap();
+    }
+    let snapshots = open(&files, Some(30));
+    let mut held = files.list(SNAPSHOT_DIR).unwrap();
+    held.sort();
+    let expected = [
+        format!("{}.snap", name(30)),
+        format!("{}.snap.part", name(45)),
+    ];
+    assert_eq!(held, expected);
+    assert_eq!(snapshots.receive(name(45), 10).unwrap().received(), 1);
+}
+
 fn bytes_of(snapshots: &SnapshotFiles, meta: &SnapshotMeta) -> Vec<u8> {
     let mut source = snapshots.source(meta).unwrap();
     let mut bytes = Vec::new();
@@ -174,7 +286,7 @@ fn a_snapshot_received_in_chunks_is_equal_to_the_one_sent() {
     for chunk in bytes.chunks(333) {
         incoming.write_at(incoming.received(), chunk).unwrap();
     }
-    let received = incoming.finish().unwrap();
+    let received = incoming.verify().unwrap().publish().unwrap();
     assert_eq!(received, sent);
     assert_eq!(read(&receiver, &received).unwrap(), rows(37));
 }
@@ -190,7 +302,7 @@ fn a_receiver_refuses_gaps_surplus_shortage_damage_and_another_name() {
     let receive = |name, bytes: &[u8]| {
         let mut incoming = target.receive(name, sent.size)?;
         incoming.write_at(0, bytes)?;
-        incoming.finish()
+        incoming.verify()?.publish()
     };
     let kind = |result: io::Result<SnapshotMeta>| result.unwrap_err().kind();
 

@@ -23,12 +23,14 @@ pub const SOON: Duration = Duration::from_secs(20);
 pub struct Cluster {
     pub nodes: Vec<Node>,
     directory: TempDir,
+    settings: Vec<String>,
 }
 
 /// One node: its place in the world, and its process while it runs.
 pub struct Node {
     pub name: String,
     pub http: SocketAddr,
+    pub peer: SocketAddr,
     pub data: PathBuf,
     settings: Vec<String>,
     log: PathBuf,
@@ -64,6 +66,7 @@ impl Cluster {
                 own.extend(settings.iter().map(|&setting| setting.to_owned()));
                 Node {
                     http: SocketAddr::from(([127, 0, 0, 1], ports[i])),
+                    peer: SocketAddr::from(([127, 0, 0, 1], peers[i])),
                     log: directory.path().join(format!("{name}.log")),
                     name,
                     data,
@@ -72,7 +75,11 @@ impl Cluster {
                 }
             })
             .collect();
-        Self { nodes, directory }
+        Self {
+            nodes,
+            directory,
+            settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
+        }
     }
 
     /// `size` nodes, started and ready.
@@ -81,6 +88,38 @@ impl Cluster {
         cluster.start_all();
         cluster.await_ready();
         cluster
+    }
+
+    /// A further node that joins through all nodes there are, not started; its place among the nodes.
+    pub fn newcomer(&mut self, name: &str) -> usize {
+        let via: Vec<String> = self
+            .nodes
+            .iter()
+            .map(|node| format!("\"{}\"", node.peer))
+            .collect();
+        let ports = free_ports(2);
+        let data = self.directory.path().join(format!("{name}-{}", ports[0]));
+        let mut settings = vec![
+            format!("node.name=\"{name}\""),
+            format!("node.data_dir=\"{}\"", data.display()),
+            format!("listen.http=\"127.0.0.1:{}\"", ports[0]),
+            format!("listen.peer=\"127.0.0.1:{}\"", ports[1]),
+            format!("cluster.join=[{}]", via.join(", ")),
+        ];
+        settings.extend(self.settings.iter().cloned());
+        self.nodes.push(Node {
+            http: SocketAddr::from(([127, 0, 0, 1], ports[0])),
+            peer: SocketAddr::from(([127, 0, 0, 1], ports[1])),
+            log: self
+                .directory
+                .path()
+                .join(format!("{name}-{}.log", ports[0])),
+            name: name.to_owned(),
+            data,
+            settings,
+            process: None,
+        });
+        self.nodes.len() - 1
     }
 
     pub fn start_all(&mut self) {

@@ -13,6 +13,7 @@
 )]
 
 pub mod cluster;
+pub mod command;
 pub mod eventually;
 pub mod http;
 pub mod instance;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::api::{Member, Members, Status};
 use super::args::{Asking, Format};
 use super::http_client::{AskError, ask};
+use super::servers::Servers;
 use super::{output, runtime};
 use crate::server::config::BaseUrl;
 use crate::server::exit::{ExitCode, ExitReason};
@@ -19,10 +20,10 @@ use verdict::Health;
 
 /// Asks, prints, and ends with 0, 1 or 2.
 pub(super) fn run(asking: &Asking) -> Result<(), ExitReason> {
-    let server = &asking.server;
-    let survey = match runtime()?.block_on(survey(server)) {
+    let mut servers = Servers::new(&asking.server);
+    let survey = match runtime()?.block_on(survey(&mut servers)) {
         Ok(survey) => survey,
-        Err(error) => return Err(down(server, &error)),
+        Err(error) => return Err(down(&servers.first(), &error)),
     };
     let report = Report::new(&survey);
     output::print(&match asking.output.output {
@@ -44,7 +45,7 @@ pub(super) fn run(asking: &Asking) -> Result<(), ExitReason> {
     Err(ExitReason::new(code, what, "", ""))
 }
 
-fn down(server: &BaseUrl, error: &AskError) -> ExitReason {
+fn down(server: &str, error: &AskError) -> ExitReason {
     ExitReason::new(
         ExitCode::Down,
         format!("{server} does not answer"),
@@ -62,10 +63,10 @@ struct Survey {
     members: Vec<(Member, Result<Status, String>)>,
 }
 
-async fn survey(server: &BaseUrl) -> Result<Survey, AskError> {
-    let asked: Status = ask(server, "/v1/status").await?;
+async fn survey(servers: &mut Servers) -> Result<Survey, AskError> {
+    let asked: Status = servers.ask("/v1/status").await?;
     // A node that is still starting has no members to tell.
-    let members = match ask::<Members>(server, "/v1/members").await {
+    let members = match servers.ask::<Members>("/v1/members").await {
         Ok(members) => members.into_rows(),
         Err(AskError::Strange(_)) => Vec::new(),
         Err(silent) => return Err(silent),

@@ -163,7 +163,7 @@ mod tests {
             "cluster": { "id": "00112233445566778899aabbccddeeff", "leader": "node-1", "term": 3,
                          "voters": 3, "learners": 0 },
             "log": { "last": applied, "committed": applied, "applied": applied, "snapshot": 0,
-                     "purged": 0 },
+                     "purged": 0, "snapshots_refused": 0 },
             "state": { "index": applied, "hash": format!("{applied:032x}") },
             "registry": { "applications": 2, "instances": 5 },
             "protection": { "enabled": true, "active": false, "leases": 5, "silent": 0,

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use crate::codec::{CONTROL_MAX, Format, Stored};
 use crate::net::Connection;
 use crate::store::identity::StoredVote;
+use crate::store::peer_memory::Memory;
 
 use super::PeerIdentity;
 use super::frame::{FrameError, read_frame, write_frame};
@@ -40,13 +41,6 @@ pub(in crate::raft) struct Past {
     pub(in crate::raft) mark: u64,
     /// How far its log or newest snapshot reaches.
     pub(in crate::raft) reach: u64,
-}
-
-/// What others remember of a node: a disk that goes back is noticed by it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Memory {
-    vote: Option<StoredVote>,
-    mark: u64,
 }
 
 impl Memory {
@@ -118,6 +112,17 @@ impl Stored for Reply {
     const FORMAT: Format = Format::PEER_HANDSHAKE;
 }
 
+/// Said behind a refusal by the one who was refused: it has looked, and its directory did go back. A
+/// refusal may answer a hello that lay around, so only this is held against a member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Admission {
+    pub(super) past: Past,
+}
+
+impl Stored for Admission {
+    const FORMAT: Format = Format::PEER_HANDSHAKE;
+}
+
 /// A connection is welcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Welcome {
@@ -136,6 +141,9 @@ pub enum HandshakeRefusal {
     /// Another cluster.
     #[error("it belongs to cluster {0:032x}")]
     ForeignCluster(u128),
+    /// The asker's cluster has ended: this one was made of it by force.
+    #[error("that cluster was ended by `recover force`; it goes on as cluster {0:032x}")]
+    Ended(u128),
     /// Raft's channels need a cluster on both sides.
     #[error("it does not know its cluster yet")]
     NoCluster,
@@ -206,6 +214,14 @@ pub(super) async fn say_hello(
         Some(Reply::Refused(refusal)) => Err(ConnectError::Refused(refusal)),
         None => Err(ConnectError::Closed),
     }
+}
+
+/// Waits for the one who was refused to admit that it went back; a healthy one closes instead.
+pub(super) async fn hear_admission(connection: &mut Connection) -> Option<Admission> {
+    timeout(HANDSHAKE_MAX, read_frame(connection, CONTROL_MAX))
+        .await
+        .ok()?
+        .ok()?
 }
 
 /// Hears hello on an accepted connection.

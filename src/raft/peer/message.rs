@@ -16,15 +16,17 @@ use crate::store::snapshot_files::SnapshotName;
 use super::super::records::{Position, StoredEntry, to_stored_vote, to_vote};
 use super::super::types::{Blob, LogEntry, LogId, TypeConfig};
 use super::Refusal;
+use super::handshake::Past;
 
 /// The longest frame on the control channel: a batch of the application with room around it.
 pub(super) const CONTROL_FRAME_MAX: usize = codec::ENTRY_MAX + codec::CONTROL_MAX;
 /// The longest frame on the log channel.
 pub(super) const LOG_FRAME_MAX: usize = codec::FRAME_MAX;
 /// The longest frame on the snapshot channel, which carries chunks of [`CHUNK_BYTES`].
-pub(super) const SNAPSHOT_FRAME_MAX: usize = 1 << 20;
-/// Bytes of a snapshot in one frame.
-pub(super) const CHUNK_BYTES: usize = 512 << 10;
+pub(super) const SNAPSHOT_FRAME_MAX: usize = CHUNK_BYTES + codec::CONTROL_MAX;
+/// Bytes of a snapshot in one frame: every chunk but the last has so many, so that a slow sender is one
+/// that sends slowly, and not one that sends little at a time.
+pub(super) const CHUNK_BYTES: usize = 64 << 10;
 
 /// Raft's stream results.
 pub(in crate::raft) type AppendResult = Result<Option<LogId>, StreamAppendError<TypeConfig>>;
@@ -64,6 +66,8 @@ pub(in crate::raft) enum Question {
     Heartbeat(Append),
     /// What must a linearizable read reflect?
     ReadIndex,
+    /// Remember what my disk holds now.
+    Remember(Past),
 }
 
 /// The answer to a [`Question`], variant for variant.
@@ -75,6 +79,7 @@ pub(in crate::raft) enum Answer {
     TakeOver(TakeOver),
     Heartbeat(Appended),
     ReadIndex(u64),
+    Remembered,
 }
 
 /// A request for a vote.
@@ -284,7 +289,9 @@ impl Stored for LogFrame {
     const FORMAT: Format = Format::PEER_FRAME;
 }
 
-/// A frame on the snapshot channel: `Begin`, chunks in order, `End`, and one answer.
+/// A frame on the snapshot channel. The sender says `Begin`, hears how far the receiver has this very
+/// snapshot already, sends the rest in chunks, each of which is answered by how far it has come now,
+/// says `End`, and hears `Done`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum SnapshotFrame {
     Begin {
@@ -297,6 +304,8 @@ pub(super) enum SnapshotFrame {
         bytes: Blob,
     },
     End,
+    /// So many bytes are here.
+    Received(u64),
     /// Installed, or not wanted because of this vote.
     Done {
         vote: StoredVote,

@@ -14,6 +14,8 @@ mod log_channel;
 mod message;
 mod serve;
 mod snapshot_channel;
+#[cfg(test)]
+mod snapshot_stream_tests;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,15 +30,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::net::{Connection, Listener, SharedNetwork};
+use crate::store::peer_memory::Memory;
 
-use super::error::CallError;
+use super::error::{CallError, MeetError};
 use super::service::RaftService;
 use super::types::{Blob, Member};
-use handshake::{Channel, ConnectError, Expected, HANDSHAKE_MAX, Hello, Welcome, say_hello};
+use frame::write_frame;
+use handshake::{
+    Admission, Channel, ConnectError, Expected, HANDSHAKE_MAX, Hello, Welcome, say_hello,
+};
 use link::Link;
 
 pub use handshake::HandshakeRefusal;
-pub(super) use handshake::{Memory, Past};
+pub(super) use handshake::Past;
 pub(super) use log_channel::{LogConnection, LogError};
 pub(super) use message::{
     Answer, Append, AppendResult, Appended, Ballot, Candidacy, Question, TakeOver, take_over,
@@ -71,6 +77,9 @@ pub enum Refusal {
     /// The cluster of one of the two is not known yet, and this needs it.
     #[error("not before the cluster is known")]
     NoCluster,
+    /// There is no room for it on the disk.
+    #[error("no room on the disk")]
+    NoRoom,
     /// Answered, but the answer does not fit a frame.
     #[error("the answer is too long")]
     TooLong,
@@ -98,6 +107,8 @@ pub(super) struct Inner {
     service: OnceLock<Arc<RaftService>>,
     /// Guards who this node is; held for a copy.
     identity: Mutex<PeerIdentity>,
+    /// Guards the cluster that ended for this one to begin, if one did; held for a copy.
+    ended: Mutex<Option<u128>>,
     /// Guards the control links by address; held for a map operation. As many as addresses were ever
     /// asked: those of `initial_members` and of the members.
     links: Mutex<BTreeMap<String, Arc<Link>>>,
@@ -110,6 +121,8 @@ pub(super) struct Inner {
     tasks: TaskTracker,
 }
 
+/// Links kept; when there are more, those to strangers go, whom nobody may ever ask again.
+const LINKS_MAX: usize = 256;
 /// Refusals remembered for the log.
 const LOGGED_MAX: usize = 64;
 
@@ -126,6 +139,7 @@ impl Peers {
             handler,
             service: OnceLock::new(),
             identity: Mutex::new(identity),
+            ended: Mutex::default(),
             links: Mutex::default(),
             heard_at: Mutex::default(),
             logged: Mutex::default(),
@@ -144,6 +158,11 @@ impl Peers {
         *lock(&self.inner.identity) = identity;
         // Connections made before said something else.
         lock(&self.inner.links).clear();
+    }
+
+    /// From now on members of `cluster`, which ended for this node's to begin, are told so, and end too.
+    pub fn set_ended_cluster(&self, cluster: Option<u128>) {
+        *lock(&self.inner.ended) = cluster;
     }
 
     /// Asks whoever listens at `addr` (`host:port`), on the application's channel.
@@ -166,6 +185,22 @@ impl Peers {
             (from, Answer::App(Blob(bytes))) => Ok((from, bytes)),
             _ => Err(CallError::Unknown),
         }
+    }
+
+    /// Who listens at `addr` (`host:port`), by a handshake of its own.
+    ///
+    /// # Errors
+    /// [`MeetError`].
+    pub async fn meet(&self, addr: &str) -> Result<PeerIdentity, MeetError> {
+        let met = self.inner.connect(addr, Channel::Control, None).await;
+        met.map(|(_connection, welcome)| welcome.me)
+            .map_err(|error| match error {
+                ConnectError::Refused(HandshakeRefusal::ForeignCluster(cluster)) => {
+                    MeetError::ForeignCluster(cluster)
+                }
+                ConnectError::Refused(_) => MeetError::Refused,
+                _ => MeetError::Nobody,
+            })
     }
 
     /// Connections opened so far, tried ones included.
@@ -268,6 +303,9 @@ impl Inner {
         if let Some(link) = links.get(&key).filter(|link| link.leads_to(addr, expected)) {
             return Arc::clone(link);
         }
+        if links.len() >= LINKS_MAX {
+            links.retain(|_, link| !link.is_to_a_stranger());
+        }
         let link = Link::new(self, addr, expected);
         links.insert(key, Arc::clone(&link));
         link
@@ -284,7 +322,12 @@ impl Inner {
         let hello = self.hello(channel, expected);
         let shaken = async {
             let mut connection = self.network.connect(addr).await?;
-            let welcome = say_hello(&mut connection, &hello).await?;
+            let welcome = match say_hello(&mut connection, &hello).await {
+                Err(ConnectError::Refused(HandshakeRefusal::YouWentBack(memory))) => {
+                    return Err(self.went_back(&mut connection, memory).await);
+                }
+                said => said?,
+            };
             self.check_welcome(&welcome, expected)
                 .map_err(ConnectError::Refused)?;
             Ok((connection, welcome))
@@ -297,7 +340,7 @@ impl Inner {
                 lock(&self.logged).remove(addr);
                 self.shook_hands(&welcome.me, welcome.past.as_ref());
             }
-            Err(ConnectError::Refused(refusal)) => self.was_refused(addr, *refusal),
+            Err(ConnectError::Refused(refusal)) => self.was_refused(addr, *refusal, expected),
             Err(_) => {}
         }
         shaken
@@ -322,6 +365,7 @@ impl Inner {
         expected: Option<Expected>,
     ) -> Result<(), HandshakeRefusal> {
         match (self.service.get(), expected) {
+            // Its welcome may be older than what was heard since: that it went back is for it to say.
             (Some(service), Some(_)) => service.admit(&welcome.me, welcome.past.as_ref()),
             _ => Ok(()),
         }
@@ -335,7 +379,18 @@ impl Inner {
         }
     }
 
-    fn was_refused(&self, addr: &str, refusal: HandshakeRefusal) {
+    /// A peer says that this node's directory went back. A hello that lay with a paused peer is older than
+    /// what that peer has heard since: only what this node does not hold now has been lost.
+    async fn went_back(&self, connection: &mut Connection, memory: Memory) -> ConnectError {
+        let past = self.service.get().map(|service| service.past());
+        if let Some(past) = past.filter(|past| memory.contradicts(past)) {
+            // If the peer does not hear it, this node ends all the same.
+            let _ = write_frame(connection, &Admission { past }).await;
+        }
+        ConnectError::Refused(HandshakeRefusal::YouWentBack(memory))
+    }
+
+    fn was_refused(&self, addr: &str, refusal: HandshakeRefusal, expected: Option<Expected>) {
         match refusal {
             // Part of every first start: the others learn their cluster one after the other.
             HandshakeRefusal::NoCluster => {
@@ -347,12 +402,20 @@ impl Inner {
             }
             _ => {}
         }
-        if let (HandshakeRefusal::YouWentBack(memory), Some(service)) = (refusal, self.service.get())
+        let Some(service) = self.service.get() else {
+            return;
+        };
+        match refusal {
+            HandshakeRefusal::Ended(successor) => service.is_said_to_have_ended(addr, successor),
             // A hello that lay with a paused peer is older than what that peer has heard since: only
             // what this node does not hold now has been lost.
-            && memory.contradicts(&service.past())
-        {
-            service.is_said_to_have_gone_back(addr);
+            HandshakeRefusal::YouWentBack(memory) if memory.contradicts(&service.past()) => {
+                service.is_said_to_have_gone_back(addr);
+            }
+            HandshakeRefusal::IWentBack => {
+                service.accuse(expected.map(|peer| peer.node_id), &refusal);
+            }
+            _ => {}
         }
     }
 

@@ -13,10 +13,11 @@ use crate::net::{Connection, Listener};
 use super::super::types::Blob;
 use super::frame::{FrameSink, ReadHalf, Unsent, next_frame, split, write_frame};
 use super::handshake::{
-    Channel, HandshakeRefusal, Hello, Reply, Welcome, common_protocol, hear_hello, same_cluster,
+    Channel, HandshakeRefusal, Hello, Reply, Welcome, common_protocol, hear_admission, hear_hello,
+    same_cluster,
 };
 use super::message::{Answer, CONTROL_FRAME_MAX, ControlFrame, Question};
-use super::{Inner, PeerIdentity, Refusal, log_channel, snapshot_channel};
+use super::{Inner, PeerIdentity, Refusal, lock, log_channel, snapshot_channel};
 
 /// Connections served at once; more are closed as they come.
 const CONNECTIONS_MAX: usize = 256;
@@ -77,6 +78,7 @@ async fn shake_and_serve(peers: &Arc<Inner>, mut connection: Connection) {
             if !starting && peers.is_news(&hello.me.name, refusal) {
                 tracing::warn!(peer = hello.me.name, %refusal, "refused a peer's connection");
             }
+            hold_against(peers, &hello, refusal, connection).await;
         }
         Reply::Welcome(_) => {
             peers.shook_hands(&hello.me, hello.past.as_ref());
@@ -85,11 +87,35 @@ async fn shake_and_serve(peers: &Arc<Inner>, mut connection: Connection) {
     }
 }
 
+/// A refusal that says something of the peer's data directory is noted for the operator, once it is sure.
+async fn hold_against(
+    peers: &Arc<Inner>,
+    hello: &Hello,
+    refusal: HandshakeRefusal,
+    mut connection: Connection,
+) {
+    let Some(service) = peers.service.get() else {
+        return;
+    };
+    match refusal {
+        HandshakeRefusal::ForeignIncarnation => service.accuse(hello.me.node_id, &refusal),
+        HandshakeRefusal::YouWentBack(memory) => {
+            let admitted = hear_admission(&mut connection).await;
+            if admitted.is_some_and(|admitted| memory.contradicts(&admitted.past)) {
+                service.accuse(hello.me.node_id, &HandshakeRefusal::IWentBack);
+            }
+        }
+        _ => {}
+    }
+}
+
 async fn serve_channel(peers: &Arc<Inner>, hello: Hello, connection: Connection) {
     match (hello.channel, peers.service.get()) {
         (Channel::Control, _) => serve_control(peers, hello, connection).await,
         (Channel::Log, Some(service)) => log_channel::serve(service, connection).await,
-        (Channel::Snapshot, Some(service)) => snapshot_channel::serve(service, connection).await,
+        (Channel::Snapshot, Some(service)) => {
+            snapshot_channel::serve(service, &hello.me, connection).await;
+        }
         // The handshake admits none without a service.
         (Channel::Log | Channel::Snapshot, None) => {}
     }
@@ -106,6 +132,9 @@ impl Inner {
     fn admit(&self, hello: &Hello) -> Result<Welcome, HandshakeRefusal> {
         let protocol = common_protocol(hello.protocols)?;
         let me = self.identity();
+        if hello.me.cluster_id.is_some() && hello.me.cluster_id == *lock(&self.ended) {
+            return Err(HandshakeRefusal::Ended(me.cluster_id.unwrap_or_default()));
+        }
         same_cluster(hello.channel, me.cluster_id, hello.me.cluster_id)?;
         let service = self.service.get();
         if let Some(index) = service.and_then(|service| service.refuse_removed(&hello.me)) {
@@ -249,10 +278,14 @@ impl Inner {
             let answer = self.handler.handle(from, request).await?;
             return Ok(Answer::App(Blob(answer)));
         }
-        match self.service.get() {
-            Some(service) if admitted => service.answer(question).await,
-            Some(_) => Err(Refusal::NoCluster),
-            None => Err(Refusal::NotReady),
+        match (self.service.get(), question) {
+            (Some(service), Question::Remember(past)) if admitted => {
+                service.shook_hands(&from, &past);
+                Ok(Answer::Remembered)
+            }
+            (Some(service), question) if admitted => service.answer(question).await,
+            (Some(_), _) => Err(Refusal::NoCluster),
+            (None, _) => Err(Refusal::NotReady),
         }
     }
 }

@@ -117,8 +117,11 @@ impl From<Unreadable> for io::Error {
         match unreadable {
             Unreadable::Io(error) => error,
             Unreadable::Bytes { offset, error } => {
-                let text = format!("snapshot damaged at byte {offset}: {error}");
-                Self::new(io::ErrorKind::InvalidData, text)
+                let (kind, what) = match error {
+                    CodecError::Newer { .. } => (io::ErrorKind::Unsupported, "unreadable"),
+                    _ => (io::ErrorKind::InvalidData, "damaged"),
+                };
+                Self::new(kind, format!("snapshot {what} at byte {offset}: {error}"))
             }
         }
     }
@@ -203,14 +206,18 @@ pub(super) fn decode<T: Stored>(envelope: &[u8], offset: u64) -> Result<T, Unrea
         .map_err(|error| Unreadable::Bytes { offset, error })
 }
 
-/// Reads a whole file and checks that it is the snapshot `name`.
-pub(super) fn verify(file: Box<dyn File>, name: SnapshotName) -> Result<SnapshotMeta, Unreadable> {
+/// Reads a whole file and checks that it is the snapshot `name`; of a file that came without a name of
+/// its own, any.
+pub(super) fn verify(
+    file: Box<dyn File>,
+    name: Option<SnapshotName>,
+) -> Result<SnapshotMeta, Unreadable> {
     let mut envelopes = Envelopes::new(file);
     let header: Header = match envelopes.next()? {
         Some((_, envelope)) => decode(envelope, 0)?,
         None => return Err(envelopes.damage(cut_short())),
     };
-    if header.name != name {
+    if name.is_some_and(|name| header.name != name) {
         let reason = format!("it is snapshot {}", header.name);
         return Err(envelopes.damage(malformed(reason)));
     }
@@ -227,7 +234,7 @@ pub(super) fn verify(file: Box<dyn File>, name: SnapshotName) -> Result<Snapshot
     };
     check_footer(&mut envelopes, &footer, records)?;
     Ok(SnapshotMeta {
-        name,
+        name: header.name,
         size: envelopes.offset,
         records,
         note: header.note,

@@ -68,7 +68,7 @@ fn look_at(files: &SharedFiles, name: SnapshotName) -> SnapshotFound {
         .open(&file)
         .map_err(OpenError::io(format!("open {file}")));
     let verified = opened.and_then(|opened| {
-        format::verify(opened, name).map_err(|unreadable| refusal(&file, unreadable))
+        format::verify(opened, Some(name)).map_err(|unreadable| refusal(&file, unreadable))
     });
     match verified {
         Ok(meta) => SnapshotFound::Whole(meta),

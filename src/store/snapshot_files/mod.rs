@@ -4,11 +4,14 @@
 //! two are kept. It may not know what a record means, nor purge a log. Every call blocks on the disk
 //! unless it says otherwise.
 //!
-//! Invariant: under a name ending in `.snap` there is never an unfinished file; what a crash leaves
-//! behind ends in `.tmp` and is removed at the next start.
+//! Invariant: under a name ending in `.snap` there is never an unfinished file. What a crash leaves of
+//! one being built ends in `.tmp` and is removed at the next start; what came in of a peer's ends in
+//! `.part`, and at most one of those is kept, to be gone on with.
 
+mod encode;
 mod format;
 mod look;
+mod loose;
 mod read;
 mod write;
 
@@ -18,15 +21,17 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::OpenError;
-use super::files::SharedFiles;
+use super::files::{File, SharedFiles};
 use crate::codec::CONTROL_MAX;
 use format::Unreadable;
-use write::Draft;
+use write::{Draft, Fate};
 
+pub use encode::SnapshotEncoder;
 pub use format::{NotASnapshotName, SnapshotMeta, SnapshotName};
 pub use look::SnapshotFound;
+pub use loose::LooseSnapshot;
 pub use read::{SnapshotReader, SnapshotSource};
-pub use write::{SnapshotReceiver, SnapshotWriter};
+pub use write::{SnapshotReceiver, SnapshotWriter, VerifiedSnapshot};
 
 /// The directory below the data directory.
 pub const SNAPSHOT_DIR: &str = "snapshots";
@@ -50,8 +55,10 @@ struct Inner {
 struct Held {
     /// Verified, oldest first.
     whole: Vec<SnapshotMeta>,
-    /// Being written, by term, index and id.
+    /// Being written, by index, term and id.
     drafts: BTreeSet<(u64, u64, u64)>,
+    /// Received in part, by a receiver that was suspended.
+    partial: Option<SnapshotName>,
     /// Found damaged when the directory was opened.
     damaged: Vec<(SnapshotName, String)>,
 }
@@ -67,13 +74,13 @@ impl SnapshotFiles {
     /// [`OpenError::Corrupt`] if no whole snapshot reaches up to `purged`, naming the damaged one;
     /// [`OpenError::Newer`]; [`OpenError::Io`].
     pub fn open(files: SharedFiles, purged: Option<u64>) -> Result<Self, OpenError> {
-        let names = prepare(&files).map_err(OpenError::io("open the snapshot directory"))?;
+        let found = prepare(&files).map_err(OpenError::io("open the snapshot directory"))?;
         let mut held = Held::default();
-        for name in names {
+        for name in found.whole {
             let file = files
                 .open(&name.file())
                 .map_err(OpenError::io(format!("open {}", name.file())))?;
-            match format::verify(file, name) {
+            match format::verify(file, Some(name)) {
                 Ok(meta) => held.whole.push(meta),
                 Err(unreadable) => match refusal(&name.file(), unreadable) {
                     OpenError::Corrupt { place, reason, .. } => {
@@ -84,6 +91,20 @@ impl SnapshotFiles {
             }
         }
         check_reach(&held, purged)?;
+        let reach = held.whole.last().map(|meta| meta.name.rank());
+        for name in found.partial {
+            // The newest, if it is of use; each takes the place of the one before.
+            let useful = Some(name.rank()) > reach;
+            let useless = match useful {
+                true => held.partial.replace(name),
+                false => Some(name),
+            };
+            if let Some(useless) = useless {
+                files
+                    .remove(&partial_file(&useless))
+                    .map_err(OpenError::io(format!("remove {}", partial_file(&useless))))?;
+            }
+        }
         Ok(Self {
             inner: Arc::new(Inner {
                 files,
@@ -112,10 +133,13 @@ impl SnapshotFiles {
             let text = format!("a snapshot note of {} bytes", note.len());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        Ok(SnapshotWriter::new(self.draft(name)?, note))
+        let temp = format!("{}.tmp", name.file());
+        let draft = self.draft(name, &temp, |files| Ok((files.create(&temp)?, 0)))?;
+        Ok(SnapshotWriter::new(draft, note))
     }
 
-    /// Begins to take in a snapshot of `size` bytes from a peer.
+    /// Begins to take in a snapshot of `size` bytes from a peer, or goes on with it where a suspended
+    /// receiver of the same name ended. What was received in part of any other is removed.
     ///
     /// # Errors
     /// `AlreadyExists` if this one is being written, `InvalidInput` if it is over
@@ -125,7 +149,10 @@ impl SnapshotFiles {
             let text = format!("a snapshot of {size} bytes");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        Ok(SnapshotReceiver::new(self.draft(name)?, size))
+        let draft = self.draft(name, &partial_file(&name), |files| {
+            self.open_partial(files, name, size)
+        })?;
+        Ok(SnapshotReceiver::new(draft, size))
     }
 
     /// Reads the records of a snapshot.
@@ -171,35 +198,78 @@ impl SnapshotFiles {
         held.unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn draft(&self, name: SnapshotName) -> io::Result<Draft> {
+    /// Opens the file `temp` of the snapshot `name`; `open` says how, and how many bytes it has.
+    fn draft(
+        &self,
+        name: SnapshotName,
+        temp: &str,
+        open: impl FnOnce(&SharedFiles) -> io::Result<(Box<dyn File>, u64)>,
+    ) -> io::Result<Draft> {
         if !self.held().drafts.insert(name.rank()) {
             let text = format!("snapshot {name} is being written already");
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
         }
-        let temp = format!("{}.tmp", name.file());
-        let created = self.files().create(&temp);
-        if created.is_err() {
-            self.end_draft(&name);
+        let opened = open(self.files());
+        if opened.is_err() {
+            self.end_draft(&name, Fate::Removed);
         }
+        let (file, written) = opened?;
         Ok(Draft {
             snapshots: self.clone(),
             name,
-            temp,
-            file: created?,
-            written: 0,
-            published: false,
+            temp: temp.to_owned(),
+            file,
+            written,
+            synced: written,
+            fate: Fate::Removed,
         })
     }
 
-    fn end_draft(&self, name: &SnapshotName) {
-        self.held().drafts.remove(&name.rank());
+    fn open_partial(
+        &self,
+        files: &SharedFiles,
+        name: SnapshotName,
+        size: u64,
+    ) -> io::Result<(Box<dyn File>, u64)> {
+        let partial = self.held().partial.take();
+        if let Some(other) = partial.filter(|partial| *partial != name) {
+            files.remove(&partial_file(&other))?;
+        }
+        if partial == Some(name) {
+            let file = files.open(&partial_file(&name))?;
+            let received = file.len()?;
+            if received <= size {
+                return Ok((file, received));
+            }
+        }
+        Ok((files.create(&partial_file(&name))?, 0))
+    }
+
+    fn end_draft(&self, name: &SnapshotName, fate: Fate) {
+        let mut held = self.held();
+        held.drafts.remove(&name.rank());
+        let other = match fate {
+            Fate::Kept => held.partial.replace(*name),
+            Fate::Removed | Fate::Published => None,
+        };
+        drop(held);
+        if let Some(other) = other.filter(|other| other != name) {
+            // If this fails, the next start removes it.
+            drop(self.files().remove(&partial_file(&other)));
+        }
     }
 
     /// Counts a durable snapshot in and removes what it makes superfluous.
     fn adopt(&self, meta: SnapshotMeta) -> io::Result<()> {
+        let outlived = |partial: &mut SnapshotName| partial.rank() <= meta.name.rank();
+        if let Some(partial) = self.held().partial.take_if(outlived) {
+            self.files().remove(&partial_file(&partial))?;
+        }
         let superfluous: Vec<SnapshotName> = {
             let mut held = self.held();
             held.whole.retain(|known| known.name != meta.name);
+            // A damaged one of the same name has just been replaced.
+            held.damaged.retain(|(name, _)| *name != meta.name);
             held.whole.push(meta);
             held.whole.sort_by_key(|known| known.name.rank());
             let surplus = held.whole.len().saturating_sub(SNAPSHOTS_KEPT);
@@ -226,20 +296,39 @@ impl fmt::Debug for SnapshotFiles {
     }
 }
 
-/// Removes unfinished files; names the others, oldest first. Foreign files are left alone.
-fn prepare(files: &SharedFiles) -> io::Result<Vec<SnapshotName>> {
+/// Where a peer's snapshot lies while it comes in.
+fn partial_file(name: &SnapshotName) -> String {
+    format!("{}.part", name.file())
+}
+
+/// What a directory holds, oldest first.
+struct Found {
+    whole: Vec<SnapshotName>,
+    partial: Vec<SnapshotName>,
+}
+
+/// Removes what was being built; names the rest. Foreign files are left alone.
+fn prepare(files: &SharedFiles) -> io::Result<Found> {
     files.create_dir(SNAPSHOT_DIR)?;
     files.sync_dir("")?;
-    let mut names = Vec::new();
+    let (mut whole, mut partial) = (Vec::new(), Vec::new());
     for file in files.list(SNAPSHOT_DIR)? {
-        if file.ends_with(".tmp") {
-            files.remove(&format!("{SNAPSHOT_DIR}/{file}"))?;
-        } else if let Some(name) = file.strip_suffix(".snap") {
-            names.extend(name.parse::<SnapshotName>());
+        let (unfinished, name) = match file.strip_suffix(".tmp") {
+            Some(name) => (true, name),
+            None => (false, file.as_str()),
+        };
+        let part = name.strip_suffix(".snap.part").map(str::parse);
+        let snap = name.strip_suffix(".snap").map(str::parse);
+        match (unfinished, snap, part) {
+            (true, Some(Ok(_)), _) => files.remove(&format!("{SNAPSHOT_DIR}/{file}"))?,
+            (false, Some(Ok(name)), _) => whole.push(name),
+            (false, _, Some(Ok(name))) => partial.push(name),
+            _ => {}
         }
     }
-    names.sort_by_key(SnapshotName::rank);
-    Ok(names)
+    whole.sort_by_key(SnapshotName::rank);
+    partial.sort_by_key(SnapshotName::rank);
+    Ok(Found { whole, partial })
 }
 
 fn refusal(file: &str, unreadable: Unreadable) -> OpenError {

@@ -30,7 +30,8 @@ impl SnapshotReader {
     /// The next record, or `None` behind the last.
     ///
     /// # Errors
-    /// `InvalidData` if the file has been damaged since it was verified; the disk's.
+    /// `InvalidData` if the file has been damaged since it was verified, `Unsupported` if a newer release
+    /// wrote the record; the disk's.
     #[expect(
         clippy::should_implement_trait,
         reason = "it is generic in the record and fails: no iterator"

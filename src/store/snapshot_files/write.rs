@@ -1,14 +1,20 @@
 //! How a snapshot comes to be a file: built here, or received from a peer.
 //!
-//! Owns the temporary file and the steps that turn it into a snapshot: sync, verify, rename, sync of
+//! Owns the unfinished file and the steps that turn it into a snapshot: sync, verify, rename, sync of
 //! the directory. It may not overwrite a snapshot before the new one is whole and durable.
+//! Invariant: a received file gets its name only after whoever asked for it has judged its content.
 
 use std::io;
 
 use super::super::files::File;
-use super::format::{self, CHUNK_BYTES, Footer, Header};
-use super::{SnapshotFiles, SnapshotMeta, SnapshotName};
-use crate::codec::{self, Stored};
+use super::encode::SnapshotEncoder;
+use super::format::{self, CHUNK_BYTES};
+use super::{SnapshotFiles, SnapshotMeta, SnapshotName, SnapshotReader};
+use crate::codec::Stored;
+
+/// A long file is synced each time it has grown by so much, 8 MiB: a disk that is handed hundreds at
+/// once keeps the log's own syncs waiting behind them.
+const SYNC_EVERY: u64 = 8 << 20;
 
 /// A file that becomes a snapshot, or vanishes when dropped.
 pub(super) struct Draft {
@@ -17,33 +23,52 @@ pub(super) struct Draft {
     pub(super) temp: String,
     pub(super) file: Box<dyn File>,
     pub(super) written: u64,
-    pub(super) published: bool,
+    pub(super) synced: u64,
+    pub(super) fate: Fate,
+}
+
+/// What becomes of the file when its draft is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Removed,
+    /// It is a snapshot by now.
+    Published,
+    /// The rest of it may still come.
+    Kept,
 }
 
 impl Draft {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_at(self.written, bytes)?;
         self.written += bytes.len() as u64;
+        if self.written - self.synced >= SYNC_EVERY {
+            self.file.sync()?;
+            self.synced = self.written;
+        }
         Ok(())
     }
 
-    /// Durable, verified as read back, and under its name: in this order.
-    fn publish(&mut self) -> io::Result<SnapshotMeta> {
+    /// Durable, and verified as read back.
+    fn verify(&mut self) -> io::Result<SnapshotMeta> {
         self.file.sync()?;
+        let file = self.snapshots.files().open(&self.temp)?;
+        Ok(format::verify(file, Some(self.name))?)
+    }
+
+    /// Under its name, which is durable, too.
+    fn publish(&mut self, meta: &SnapshotMeta) -> io::Result<()> {
         let files = self.snapshots.files();
-        let meta = format::verify(files.open(&self.temp)?, self.name)?;
         files.rename(&self.temp, &self.name.file())?;
-        self.published = true;
+        self.fate = Fate::Published;
         files.sync_dir(super::SNAPSHOT_DIR)?;
-        self.snapshots.adopt(meta.clone())?;
-        Ok(meta)
+        self.snapshots.adopt(meta.clone())
     }
 }
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        self.snapshots.end_draft(&self.name);
-        if !self.published {
+        self.snapshots.end_draft(&self.name, self.fate);
+        if self.fate == Fate::Removed {
             // If this fails too, the next start removes it.
             drop(self.snapshots.files().remove(&self.temp));
         }
@@ -55,36 +80,27 @@ impl Drop for Draft {
 pub struct SnapshotWriter {
     draft: Draft,
     buffer: Vec<u8>,
-    hasher: crc32fast::Hasher,
-    records: u64,
+    encoder: SnapshotEncoder,
 }
 
 impl SnapshotWriter {
     pub(super) fn new(draft: Draft, note: &[u8]) -> Self {
-        let mut writer = Self {
-            buffer: Vec::with_capacity(CHUNK_BYTES),
-            hasher: crc32fast::Hasher::new(),
-            records: 0,
+        let mut encoder = SnapshotEncoder::default();
+        let mut buffer = Vec::with_capacity(CHUNK_BYTES);
+        buffer.extend_from_slice(&encoder.header(draft.name, note));
+        Self {
             draft,
-        };
-        let name = writer.draft.name;
-        let note = note.to_vec();
-        writer.put(&codec::encode(&Header { name, note }));
-        writer
+            buffer,
+            encoder,
+        }
     }
 
     /// Adds a record.
     ///
     /// # Errors
-    /// `InvalidInput` if it is longer than [`codec::SNAPSHOT_RECORD_MAX`]; the disk's.
+    /// `InvalidInput` if it is longer than [`crate::codec::SNAPSHOT_RECORD_MAX`]; the disk's.
     pub fn append<T: Stored>(&mut self, record: &T) -> io::Result<()> {
-        let bytes = codec::encode(record);
-        if bytes.len() - codec::ENVELOPE_BYTES > codec::SNAPSHOT_RECORD_MAX {
-            let text = format!("a snapshot record of {} bytes", bytes.len());
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-        }
-        self.put(&bytes);
-        self.records += 1;
+        self.buffer.extend_from_slice(&self.encoder.record(record)?);
         if self.buffer.len() >= CHUNK_BYTES {
             self.flush()?;
         }
@@ -97,19 +113,11 @@ impl SnapshotWriter {
     /// # Errors
     /// The disk's, or `InvalidData` if what was read back is not what was written.
     pub fn finish(mut self) -> io::Result<SnapshotMeta> {
-        let footer = Footer {
-            records: self.records,
-            bytes: self.draft.written + self.buffer.len() as u64,
-            crc: self.hasher.clone().finalize(),
-        };
-        self.put(&codec::encode(&footer));
+        self.buffer.extend_from_slice(&self.encoder.footer());
         self.flush()?;
-        self.draft.publish()
-    }
-
-    fn put(&mut self, bytes: &[u8]) {
-        self.hasher.update(bytes);
-        self.buffer.extend_from_slice(bytes);
+        let meta = self.draft.verify()?;
+        self.draft.publish(&meta)?;
+        Ok(meta)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -136,6 +144,11 @@ impl SnapshotReceiver {
         self.draft.written
     }
 
+    /// How many bytes were announced.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
     /// Adds the chunk at `offset`, which must be [`SnapshotReceiver::received`].
     ///
     /// # Errors
@@ -153,16 +166,54 @@ impl SnapshotReceiver {
         self.draft.write(chunk)
     }
 
-    /// Verifies the whole and completes it: durable and the newest when this returns.
+    /// Leaves what has come in for [`SnapshotFiles::receive`] to go on with, also after a restart.
+    pub fn suspend(mut self) {
+        self.draft.fate = Fate::Kept;
+    }
+
+    /// Syncs and verifies the whole: every checksum, the footer, the name. It is no snapshot yet.
     ///
     /// # Errors
     /// `InvalidInput` if bytes are missing, `InvalidData` if they are no whole snapshot of this name;
     /// the disk's. The directory is as before then.
-    pub fn finish(mut self) -> io::Result<SnapshotMeta> {
+    pub fn verify(mut self) -> io::Result<VerifiedSnapshot> {
         if self.received() != self.size {
             let text = format!("{} of {} bytes received", self.received(), self.size);
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        self.draft.publish()
+        let meta = self.draft.verify()?;
+        let draft = self.draft;
+        Ok(VerifiedSnapshot { draft, meta })
+    }
+}
+
+/// A whole file that came in and does not count yet. Dropped, it leaves nothing.
+pub struct VerifiedSnapshot {
+    draft: Draft,
+    meta: SnapshotMeta,
+}
+
+impl VerifiedSnapshot {
+    /// What it says of itself.
+    pub fn meta(&self) -> &SnapshotMeta {
+        &self.meta
+    }
+
+    /// Reads its records, so that their content can be judged before it counts.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn read(&self) -> io::Result<SnapshotReader> {
+        let file = self.draft.snapshots.files().open(&self.draft.temp)?;
+        SnapshotReader::new(file, &self.meta)
+    }
+
+    /// Makes it a snapshot: durable, and the newest unless a newer one came meanwhile.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn publish(mut self) -> io::Result<SnapshotMeta> {
+        self.draft.publish(&self.meta)?;
+        Ok(self.meta.clone())
     }
 }
