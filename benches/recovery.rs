@@ -25,6 +25,7 @@ use eureka_raft::registry::{Command as Change, Entry, Settings};
 use eureka_raft::store::files::SharedFiles;
 use eureka_raft::store::identity::IdentityFile;
 use eureka_raft::store::log::LogStorage;
+use eureka_raft::store::peer_memory::MemoryFile;
 use eureka_raft::store::{DirFiles, SledLog, SnapshotFiles};
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
@@ -145,6 +146,7 @@ async fn open(data: &Path, snapshot_every_bytes: u64) -> (Raft, Arc<SledLog>, Pe
             incarnation: me.incarnation,
             peer_addr: me.peer_addr,
             http_addr: me.http_addr,
+            ..Member::default()
         },
         cluster_id: known.cluster_id.expect("it has a cluster"),
         settings: RaftSettings {
@@ -156,6 +158,7 @@ async fn open(data: &Path, snapshot_every_bytes: u64) -> (Raft, Arc<SledLog>, Pe
             keep_entries: 1 << 40,
         },
         log: Arc::clone(&log) as Arc<dyn LogStorage>,
+        memory: MemoryFile::open(Arc::clone(&files)).expect("the memory opens"),
         snapshots: SnapshotFiles::open(files, None).expect("the snapshots open"),
         peers: peers.clone(),
     };

@@ -4,6 +4,7 @@
 //! first start. It may not touch HTTP or file formats.
 
 mod admission;
+mod agreement;
 mod alarms;
 mod api;
 mod backup;
@@ -43,6 +44,7 @@ use crate::store::identity::PlannedMember;
 
 pub use crate::raft::Backup;
 pub use admission::WaitingLimits;
+pub use agreement::{ComparedHash, Findings, HashesPart, Verdict};
 pub use alarms::{Alarm, AlarmBoard, AlarmKind};
 pub use api::{
     BackupRefusal, ClusterPart, Consistency, DeltaPart, LogPart, MemberStatus, NodePart,
@@ -58,6 +60,7 @@ pub use messages::{
 pub use operator::{AdminRefusal, Change, Lineup, Mode, Operator, Order, Report, Seat};
 pub use peer_desk::PeerDesk;
 
+use agreement::Agreement;
 use batcher::{Batcher, Fate, Refused, WriteQueue};
 use council::Council;
 use disk::{DiskDesk, Refusal};
@@ -99,6 +102,7 @@ struct Running {
     reads: Arc<Reads>,
     members: Arc<Members>,
     council: Arc<Council>,
+    agreement: Arc<Agreement>,
 }
 
 impl Node {
@@ -118,17 +122,21 @@ impl Node {
     pub fn run(&self, raft: Raft, clock: SharedClock) -> JoinSet<()> {
         let time = LeaderTime::new(Arc::clone(&clock));
         let (batcher, queue) = Batcher::new(raft.clone(), Arc::clone(&time), self.options.writes);
+        let name = self.first_start.identity().name;
+        let agreement = Agreement::new(raft.clone(), name, Arc::clone(&self.alarms));
         let sweep = Sweep {
             raft: raft.clone(),
             queue: queue.clone(),
             time,
             settings: self.options.settings.clone(),
             interval: self.options.sweep,
+            agreement: Arc::clone(&agreement),
         };
         let members = Arc::new(Members::default());
         let mut tasks = JoinSet::new();
         tasks.spawn(batcher.run());
         tasks.spawn(sweep.run());
+        tasks.spawn(Arc::clone(&agreement).run());
         let (polled, polling) = (Arc::clone(&members), raft.clone());
         tasks.spawn(async move { polled.poll(&polling).await });
         let reads = Arc::new(Reads::new(raft.clone(), self.options.reads_default, clock));
@@ -157,6 +165,7 @@ impl Node {
                 reads,
                 members,
                 council,
+                agreement,
             })
             .is_ok();
         assert!(fresh, "a node runs once");
@@ -180,6 +189,20 @@ impl Node {
     /// The queue of writes, once Raft runs.
     fn write_queue(&self) -> Option<&WriteQueue> {
         self.running.get().map(|running| &running.queue)
+    }
+
+    /// The comparison of states, once Raft runs.
+    fn agreement(&self) -> Option<&Agreement> {
+        self.running.get().map(|running| &*running.agreement)
+    }
+
+    /// Why no write is taken, if none is.
+    fn refuses(&self) -> Option<WriteError> {
+        let agreement = self.agreement()?;
+        if agreement.is_diverged() {
+            return Some(WriteError::Stopping);
+        }
+        agreement.is_split().then_some(WriteError::HashesSplit)
     }
 
     /// Somebody probed in the name of a member, from another data directory.
@@ -206,6 +229,9 @@ impl Node {
     async fn submit(&self, command: Command) -> Result<Written, WriteError> {
         if self.is_stopping() {
             return Err(WriteError::Stopping);
+        }
+        if let Some(refusal) = self.refuses() {
+            return Err(refusal);
         }
         let running = self.running.get().ok_or(WriteError::NoLeader)?;
         self.check_disk(&running.raft, std::slice::from_ref(&command))?;
@@ -358,6 +384,7 @@ impl Node {
                 oldest_index: view.oldest_cursor(),
             },
             disk: self.disk.part(),
+            hashes: running.agreement.part(),
             alarms: self.alarms.active(),
         }
     }
@@ -387,6 +414,9 @@ impl Node {
         let Some(running) = self.running.get() else {
             return vec![self.first_start.waits_for()];
         };
+        if running.agreement.is_diverged() {
+            return vec!["its state differs from the majority's".to_owned()];
+        }
         let status = running.raft.status();
         let mut reasons = Vec::new();
         if !self.is_led(&status) {
@@ -452,6 +482,7 @@ fn starting_status(name: &str, disk: DiskPart) -> NodeStatus {
         },
         delta: DeltaPart::default(),
         disk,
+        hashes: HashesPart::default(),
         alarms: Vec::new(),
     }
 }
@@ -468,7 +499,12 @@ impl Registrar for Node {
     fn read(&self, options: ReadOptions) -> BoxFuture<'_, Result<Read, ReadError>> {
         Box::pin(async move {
             let running = self.running.get().ok_or(ReadError::NoLeader)?;
-            running.reads.read(options).await
+            let read = running.reads.read(options).await?;
+            // Looked at behind the read: what it shows was known to be right until then.
+            match running.agreement.is_diverged() {
+                true => Err(ReadError::Stopping),
+                false => Ok(read),
+            }
         })
     }
 
@@ -512,6 +548,11 @@ impl Registrar for Node {
             .get()
             .map(|running| running.members.table(&running.raft, &self.own_status()))
             .unwrap_or_default()
+    }
+
+    fn is_sound(&self) -> bool {
+        self.agreement()
+            .is_none_or(|agreement| !agreement.is_diverged())
     }
 
     fn readiness(&self) -> Readiness {

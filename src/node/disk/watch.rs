@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::raft::{Leadership, Raft, RaftStatus};
 use crate::store::blocking;
-use crate::store::space::{SpaceReport, SpaceState};
+use crate::store::space::{SpaceKeeper, SpaceReport, SpaceState};
 
 use super::super::alarms::{AlarmBoard, AlarmKind};
 use super::super::membership::Members;
@@ -31,10 +31,9 @@ const TICK: Duration = Duration::from_millis(100);
 const TICKS: u32 = 10;
 /// How long after an attempt to hand leadership over the next one may be made.
 const HAND_OVER_PAUSE: Duration = Duration::from_secs(10);
-/// While room is short, a snapshot is built once the log has grown by this share of the hard mark.
-const COMPACT_SHARE: u64 = 4;
-/// Less growth than this is never worth one, 1 MiB.
-const COMPACT_MIN: u64 = 1 << 20;
+/// While room is short, a snapshot is built once the log has grown by as much as the last one took, and
+/// by this much at least: 256 KiB.
+const COMPACT_MIN: u64 = 256 << 10;
 
 /// What the watch needs.
 #[derive(Clone)]
@@ -73,8 +72,10 @@ impl Watch {
             self.show_space(&report);
             while compacting.try_join_next().is_some() {}
             if compacting.is_empty() && self.compaction_is_due(&report) {
-                let raft = self.raft.clone();
-                compacting.spawn(async move { raft.compact().await });
+                compacting.spawn(compact(
+                    self.raft.clone(),
+                    Arc::clone(&self.desk.health.space),
+                ));
             }
             sleep(if report.state == SpaceState::Ok {
                 LOOK
@@ -104,15 +105,10 @@ impl Watch {
 
     /// Whether the log has grown enough since the last snapshot, and a new one fits.
     fn compaction_is_due(&self, report: &SpaceReport) -> bool {
-        let grown = self.raft.bytes_since_snapshot();
-        let due = (report.marks.hard_bytes / COMPACT_SHARE).max(COMPACT_MIN);
+        let next = self.raft.snapshot_bytes_next();
         report.state != SpaceState::Ok
-            && grown >= due
-            && self
-                .desk
-                .health
-                .space
-                .has_room_for(self.raft.snapshot_bytes_next())
+            && self.raft.bytes_since_snapshot() >= next.max(COMPACT_MIN)
+            && self.desk.health.space.has_room_for(next)
     }
 
     /// Looks at the syncs ten times a second.
@@ -245,6 +241,14 @@ impl Seen {
 
 /// A leader not heard of for longer leads nobody.
 const LEADER_HEARD_MS_MAX: u64 = 2_000;
+
+async fn compact(raft: Raft, space: Arc<SpaceKeeper>) {
+    let bytes = raft.snapshot_bytes_next();
+    match blocking(move || space.make_room(bytes)).await {
+        Ok(()) => raft.compact().await,
+        Err(error) => tracing::warn!(%error, "no room could be made for a snapshot"),
+    }
+}
 
 async fn hand_over(raft: Raft, to: Option<u64>) {
     tracing::warn!(
