@@ -188,6 +188,44 @@ pub struct NodeStatus {
     pub alarms: Vec<Alarm>,
 }
 
+impl NodeStatus {
+    /// Of a node that has not opened its log yet.
+    pub(super) fn starting(name: &str, disk: DiskPart) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            node: NodePart {
+                name: name.to_owned(),
+                id: 0,
+                role: "starting".to_owned(),
+            },
+            cluster: ClusterPart {
+                id: String::new(),
+                leader: None,
+                term: 0,
+                voters: 0,
+                learners: 0,
+                settings_differ: false,
+            },
+            log: LogPart::default(),
+            state: StatePart {
+                index: 0,
+                hash: format!("{:032x}", 0),
+            },
+            registry: RegistryPart::default(),
+            protection: Protection {
+                enabled: false,
+                active: false,
+                leases: 0,
+                silent: 0,
+                allowed_silent: 0,
+            },
+            delta: DeltaPart::default(),
+            disk,
+            alarms: Vec::new(),
+        }
+    }
+}
+
 /// The `node` part of a status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodePart {

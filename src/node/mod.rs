@@ -37,7 +37,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::SharedClock;
 use crate::raft::{Goal, MemberView, Raft, RaftStatus, Receiving, Role};
-use crate::registry::{Command, InstanceStatus, Origin, Outcome, Protection, Record, Settings};
+use crate::registry::{Command, InstanceStatus, Origin, Outcome, Record, Settings};
 use crate::store::DiskHealth;
 use crate::store::identity::PlannedMember;
 
@@ -60,7 +60,7 @@ pub use peer_desk::PeerDesk;
 
 use batcher::{Batcher, Fate, Refused, WriteQueue};
 use council::Council;
-use disk::{DiskDesk, Refusal};
+use disk::DiskDesk;
 use leader_time::LeaderTime;
 use membership::Members;
 use reads::Reads;
@@ -177,6 +177,11 @@ impl Node {
         self.stopping.load(Ordering::Relaxed)
     }
 
+    /// What is known of the disk.
+    fn disk(&self) -> &DiskDesk {
+        &self.disk
+    }
+
     /// The queue of writes, once Raft runs.
     fn write_queue(&self) -> Option<&WriteQueue> {
         self.running.get().map(|running| &running.queue)
@@ -208,7 +213,7 @@ impl Node {
             return Err(WriteError::Stopping);
         }
         let running = self.running.get().ok_or(WriteError::NoLeader)?;
-        self.check_disk(&running.raft, std::slice::from_ref(&command))?;
+        self.disk.admit(&running.raft, &command)?;
         let fate = running
             .queue
             .submit(vec![command])
@@ -234,28 +239,6 @@ impl Node {
             Ok(Fate::DiskFull) => Err(WriteError::DiskFull),
             Ok(Fate::Unknown) | Err(_) => Err(WriteError::Unknown),
         }
-    }
-
-    /// Refuses what the disks have no room for, and what would wait for a disk that does not answer: a
-    /// follower's own disk does not matter to what it forwards.
-    fn check_disk(&self, raft: &Raft, commands: &[Command]) -> Result<(), WriteError> {
-        let leader = raft.leadership().borrow().leader;
-        let forwards = leader.is_some_and(|leader| leader != raft.me());
-        let admitted = self.disk.admit(commands).and_then(|()| match forwards {
-            true => Ok(()),
-            false => self.disk.admit_as_leader(),
-        });
-        admitted.map_err(|refusal| match refusal {
-            Refusal::Full => WriteError::DiskFull,
-            Refusal::Stalled => WriteError::DiskStalled,
-        })
-    }
-
-    /// Whether a batch that another node forwarded may be proposed here.
-    fn admit_forwarded(&self, commands: &[Command]) -> Result<(), Refusal> {
-        self.disk
-            .admit(commands)
-            .and_then(|()| self.disk.admit_as_leader())
     }
 
     async fn renew_lease(&self, renewal: Renewal) -> Result<Written, WriteError> {
@@ -302,7 +285,7 @@ impl Node {
     pub fn own_status(&self) -> NodeStatus {
         let identity = self.first_start.identity();
         let Some(running) = self.running.get() else {
-            return starting_status(&identity.name, self.disk.part());
+            return NodeStatus::starting(&identity.name, self.disk.part());
         };
         let raft = running.raft.status();
         let view = running.raft.state().view();
@@ -420,41 +403,6 @@ impl Node {
 
 /// A node this many entries behind what it knows to be committed is not ready.
 const READY_LAG_MAX: u64 = 100;
-
-fn starting_status(name: &str, disk: DiskPart) -> NodeStatus {
-    NodeStatus {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        node: NodePart {
-            name: name.to_owned(),
-            id: 0,
-            role: "starting".to_owned(),
-        },
-        cluster: ClusterPart {
-            id: String::new(),
-            leader: None,
-            term: 0,
-            voters: 0,
-            learners: 0,
-            settings_differ: false,
-        },
-        log: LogPart::default(),
-        state: StatePart {
-            index: 0,
-            hash: format!("{:032x}", 0),
-        },
-        registry: RegistryPart::default(),
-        protection: Protection {
-            enabled: false,
-            active: false,
-            leases: 0,
-            silent: 0,
-            allowed_silent: 0,
-        },
-        delta: DeltaPart::default(),
-        disk,
-        alarms: Vec::new(),
-    }
-}
 
 impl Registrar for Node {
     fn write(&self, command: Command) -> BoxFuture<'_, Result<Written, WriteError>> {

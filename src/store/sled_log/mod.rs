@@ -9,6 +9,7 @@
 //! `tail` is what readers see, `writer` the thread, `engine` the calls on sled, `value` its bytes,
 //! `open` the checks, `copy` a look at a stopped log, `end_mark` how a silently shortened log is noticed.
 
+mod conf;
 mod copy;
 mod end_mark;
 mod engine;
