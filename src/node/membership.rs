@@ -44,12 +44,6 @@ impl Members {
         }
     }
 
-    /// What the others last said of their disks, by node id; without those who did not answer.
-    pub(super) fn disks(&self) -> BTreeMap<u64, DiskPart> {
-        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        said.iter().map(|(id, status)| (*id, status.disk)).collect()
-    }
-
     /// Asks the others once, now.
     pub(super) async fn refresh(&self, raft: &Raft) {
         let others = raft
@@ -77,6 +71,12 @@ impl Members {
         Some((state.index, u128::from_str_radix(&state.hash, 16).ok()?))
     }
 
+    /// What the others last said of their disks, by node id; without those who did not answer.
+    pub(super) fn disks(&self) -> BTreeMap<u64, DiskPart> {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.iter().map(|(id, status)| (*id, status.disk)).collect()
+    }
+
     /// The table, `own` being this node's status.
     pub(super) fn table(&self, raft: &Raft, own: &NodeStatus) -> Vec<MemberStatus> {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
@@ -101,7 +101,7 @@ impl Members {
 }
 
 /// Pends while there is a Raft.
-async fn closed(leadership: &mut tokio::sync::watch::Receiver<crate::raft::Leadership>) {
+pub(super) async fn closed(leadership: &mut tokio::sync::watch::Receiver<crate::raft::Leadership>) {
     while leadership.changed().await.is_ok() {}
 }
 

@@ -110,13 +110,13 @@ async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, 
     tasks.spawn(watcher(&inner, parts.me.incarnation, leadership_sender).run());
     tasks.spawn(rounds(&inner).run(read_queue));
     tasks.spawn(compaction(&inner, parts.settings, &log).run());
+    tasks.spawn(keeper.run());
     let candidacy = inner.candidacy.subscribe();
     let greeting = meet_the_others(Arc::clone(&service), parts.peers, inner.members.clone());
     tasks.spawn(async move {
         greeting.await;
         stand_when_allowed(&service.core, candidacy).await;
     });
-    tasks.spawn(keeper.run());
     drop(tasks);
     inner.core.run();
     Ok(inner)
