@@ -248,6 +248,8 @@ impl ApiError {
     /// What Eureka clients, who get no body, find in a header of its own.
     const fn reason(&self) -> Option<&'static str> {
         match self {
+            Self::Write(WriteError::DiskFull) => Some("disk-full"),
+            Self::Write(WriteError::DiskStalled) => Some("disk-stalled"),
             Self::Write(WriteError::HashesSplit) => Some("hashes-split"),
             _ => None,
         }
@@ -336,6 +338,11 @@ const fn write_verdict(error: WriteError) -> Verdict {
             "it may have been executed: read before you repeat it",
         ),
         WriteError::Stopping => unavailable("stopping", "use another node"),
+        WriteError::DiskFull => unavailable(
+            "disk_full",
+            "make room on the volumes of the nodes; heartbeats, reads and cancels go on",
+        ),
+        WriteError::DiskStalled => unavailable("disk_stalled", "use another node"),
         WriteError::HashesSplit => unavailable(
             "hashes_split",
             "nothing is written until the nodes agree again: eureka-raft status shows their hashes",

@@ -4,7 +4,7 @@
 //! by application or instance: the number of series is closed, whatever clients send.
 
 use std::fmt;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hyper::{Method, StatusCode};
@@ -118,6 +118,10 @@ struct NodeGauges {
     leases: Level,
     silent: Level,
     resident_bytes: Level,
+    disk_free_bytes: Level,
+    disk_total_bytes: Level,
+    disk_free_inodes: Level,
+    disk_stalls: Counter,
     alarms: Family<AlarmLabel, Level>,
 }
 
@@ -300,6 +304,21 @@ impl NodeGauges {
                 &self.silent,
             ),
             ("resident_bytes", "Memory in use", &self.resident_bytes),
+            (
+                "disk_free_bytes",
+                "Bytes this node may still use on its volume",
+                &self.disk_free_bytes,
+            ),
+            (
+                "disk_total_bytes",
+                "Bytes of that volume",
+                &self.disk_total_bytes,
+            ),
+            (
+                "disk_free_inodes",
+                "Files it may still create there",
+                &self.disk_free_inodes,
+            ),
         ];
         for (name, help, gauge) in gauges {
             to.register(name, help, gauge.clone());
@@ -308,6 +327,11 @@ impl NodeGauges {
             "alarm_active",
             "1 while an alarm of this kind is up",
             self.alarms.clone(),
+        );
+        to.register(
+            "disk_stalls",
+            "How often a sync of the log did not end in time",
+            self.disk_stalls.clone(),
         );
         let build = Family::<[(&'static str, &'static str); 1], Level>::default();
         build
@@ -341,6 +365,13 @@ impl NodeGauges {
         self.leases.set(status.protection.leases);
         self.silent.set(status.protection.silent);
         self.resident_bytes.set(super::process::resident_bytes());
+        self.disk_free_bytes.set(status.disk.free_bytes);
+        self.disk_total_bytes.set(status.disk.total_bytes);
+        self.disk_free_inodes
+            .set(status.disk.free_inodes.unwrap_or(u64::MAX));
+        self.disk_stalls
+            .inner()
+            .store(status.disk.stalls, Ordering::Relaxed);
         for kind in AlarmKind::ALL {
             let alarm = kind.label();
             let up = status.alarms.iter().any(|up| up.alarm == alarm);
@@ -376,6 +407,8 @@ fn result_label(written: &Result<Written, WriteError>) -> &'static str {
         Err(WriteError::NoLeader) => "no_leader",
         Err(WriteError::Unknown) => "unknown",
         Err(WriteError::Stopping) => "stopping",
+        Err(WriteError::DiskFull) => "disk_full",
+        Err(WriteError::DiskStalled) => "disk_stalled",
         Err(WriteError::HashesSplit) => "hashes_split",
     }
 }

@@ -17,6 +17,7 @@ use crate::registry::{
 
 use super::agreement::HashesPart;
 use super::alarms::Alarm;
+use super::disk::DiskPart;
 
 /// How fresh an answer must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +94,12 @@ pub enum WriteError {
     /// The node is stopping. Not executed.
     #[error("the node is stopping")]
     Stopping,
+    /// It would grow the registry, and fewer than a majority of the nodes have room. Not executed.
+    #[error("the disks of too many nodes are full")]
+    DiskFull,
+    /// The disk of this node, which leads or nobody does, does not answer. Not executed.
+    #[error("the disk of this node does not answer")]
+    DiskStalled,
     /// The nodes' states differ, and no majority of the voters agrees. Not executed.
     #[error("the states of the nodes differ, and no majority agrees")]
     HashesSplit,
@@ -184,6 +191,8 @@ pub struct NodeStatus {
     pub protection: Protection,
     /// The change history.
     pub delta: DeltaPart,
+    /// The volume of its data directory.
+    pub disk: DiskPart,
     /// The comparison of states.
     pub hashes: HashesPart,
     /// What an operator must know now.

@@ -14,6 +14,7 @@ use crate::codec;
 use crate::raft::{Goal, MemberView, Raft, RaftStatus};
 
 use super::api::{MemberStatus, NodeStatus};
+use super::disk::DiskPart;
 use super::messages::{Answer, Request};
 
 /// How often each peer is asked.
@@ -68,6 +69,12 @@ impl Members {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &said.get(&id)?.state;
         Some((state.index, u128::from_str_radix(&state.hash, 16).ok()?))
+    }
+
+    /// What the others last said of their disks, by node id; without those who did not answer.
+    pub(super) fn disks(&self) -> BTreeMap<u64, DiskPart> {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.iter().map(|(id, status)| (*id, status.disk)).collect()
     }
 
     /// The table, `own` being this node's status.

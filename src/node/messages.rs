@@ -82,6 +82,8 @@ pub enum ForwardAnswer {
     Unknown,
     /// Certainly not executed: too many writes wait on the leader.
     Overloaded,
+    /// Certainly not executed: the batch would grow the registry, and too many disks are full.
+    DiskFull,
 }
 
 /// Introduces an empty or starting node to another by name.

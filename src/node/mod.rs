@@ -10,6 +10,7 @@ mod api;
 mod backup;
 mod batcher;
 mod council;
+mod disk;
 mod first_start;
 mod flight;
 mod invitations;
@@ -38,6 +39,7 @@ use tokio::task::JoinSet;
 use crate::clock::SharedClock;
 use crate::raft::{Goal, MemberView, Raft, RaftStatus, Receiving, Role};
 use crate::registry::{Command, InstanceStatus, Origin, Outcome, Protection, Record, Settings};
+use crate::store::DiskHealth;
 use crate::store::identity::PlannedMember;
 
 pub use crate::raft::Backup;
@@ -50,6 +52,7 @@ pub use api::{
     SnapshotReceiving, StatePart, WriteError, Written,
 };
 pub use batcher::WriteLimits;
+pub use disk::{DiskPart, DiskSpeed};
 pub use first_start::{FirstStart, FirstStartError, InitialMember, WayIn};
 pub use messages::{
     Answer, ForwardAnswer, JoinAnswer, JoinRequest, Plan, PlanAnswer, Probe, ProbeAnswer, Request,
@@ -60,6 +63,7 @@ pub use peer_desk::PeerDesk;
 use agreement::Agreement;
 use batcher::{Batcher, Fate, Refused, WriteQueue};
 use council::Council;
+use disk::{DiskDesk, Refusal};
 use leader_time::LeaderTime;
 use membership::Members;
 use reads::Reads;
@@ -88,6 +92,7 @@ pub struct Node {
     running: OnceLock<Running>,
     stopping: AtomicBool,
     alarms: Arc<AlarmBoard>,
+    disk: Arc<DiskDesk>,
 }
 
 /// What a node has once Raft runs.
@@ -101,14 +106,15 @@ struct Running {
 }
 
 impl Node {
-    /// A node that answers "not ready" until [`Node::run`].
-    pub fn new(first_start: Arc<FirstStart>, options: NodeOptions) -> Arc<Self> {
+    /// A node on `disk` that answers "not ready" until [`Node::run`].
+    pub fn new(first_start: Arc<FirstStart>, options: NodeOptions, disk: DiskHealth) -> Arc<Self> {
         Arc::new(Self {
             first_start,
             options,
             running: OnceLock::new(),
             stopping: AtomicBool::new(false),
             alarms: Arc::default(),
+            disk: DiskDesk::new(disk),
         })
     }
 
@@ -143,6 +149,14 @@ impl Node {
         };
         tasks.spawn(steward.run());
         tasks.spawn(suspicion::watch(raft.clone(), Arc::clone(&self.alarms)));
+        let watch = disk::Watch {
+            name: self.first_start.identity().name,
+            raft: raft.clone(),
+            desk: Arc::clone(&self.disk),
+            members: Arc::clone(&members),
+            alarms: Arc::clone(&self.alarms),
+        };
+        tasks.spawn(watch.run());
         let fresh = self
             .running
             .set(Running {
@@ -220,6 +234,7 @@ impl Node {
             return Err(refusal);
         }
         let running = self.running.get().ok_or(WriteError::NoLeader)?;
+        self.check_disk(&running.raft, std::slice::from_ref(&command))?;
         let fate = running
             .queue
             .submit(vec![command])
@@ -242,8 +257,31 @@ impl Node {
             }
             Ok(Fate::NotExecuted) => Err(WriteError::NoLeader),
             Ok(Fate::Overloaded) => Err(WriteError::Overloaded),
+            Ok(Fate::DiskFull) => Err(WriteError::DiskFull),
             Ok(Fate::Unknown) | Err(_) => Err(WriteError::Unknown),
         }
+    }
+
+    /// Refuses what the disks have no room for, and what would wait for a disk that does not answer: a
+    /// follower's own disk does not matter to what it forwards.
+    fn check_disk(&self, raft: &Raft, commands: &[Command]) -> Result<(), WriteError> {
+        let leader = raft.leadership().borrow().leader;
+        let forwards = leader.is_some_and(|leader| leader != raft.me());
+        let admitted = self.disk.admit(commands).and_then(|()| match forwards {
+            true => Ok(()),
+            false => self.disk.admit_as_leader(),
+        });
+        admitted.map_err(|refusal| match refusal {
+            Refusal::Full => WriteError::DiskFull,
+            Refusal::Stalled => WriteError::DiskStalled,
+        })
+    }
+
+    /// Whether a batch that another node forwarded may be proposed here.
+    fn admit_forwarded(&self, commands: &[Command]) -> Result<(), Refusal> {
+        self.disk
+            .admit(commands)
+            .and_then(|()| self.disk.admit_as_leader())
     }
 
     async fn renew_lease(&self, renewal: Renewal) -> Result<Written, WriteError> {
@@ -290,7 +328,7 @@ impl Node {
     pub fn own_status(&self) -> NodeStatus {
         let identity = self.first_start.identity();
         let Some(running) = self.running.get() else {
-            return starting_status(&identity.name);
+            return starting_status(&identity.name, self.disk.part());
         };
         let raft = running.raft.status();
         let view = running.raft.state().view();
@@ -345,6 +383,7 @@ impl Node {
             delta: DeltaPart {
                 oldest_index: view.oldest_cursor(),
             },
+            disk: self.disk.part(),
             hashes: running.agreement.part(),
             alarms: self.alarms.active(),
         }
@@ -395,6 +434,9 @@ impl Node {
             // A learner that stays one serves reads and forwards writes.
             Some(_) => {}
         }
+        if self.disk.is_stalled() {
+            reasons.push("the disk does not answer".to_owned());
+        }
         if !running.reads.is_caught_up() {
             reasons.push("what was committed before the start is not all applied yet".to_owned());
         }
@@ -409,7 +451,7 @@ impl Node {
 /// A node this many entries behind what it knows to be committed is not ready.
 const READY_LAG_MAX: u64 = 100;
 
-fn starting_status(name: &str) -> NodeStatus {
+fn starting_status(name: &str, disk: DiskPart) -> NodeStatus {
     NodeStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         node: NodePart {
@@ -439,6 +481,7 @@ fn starting_status(name: &str) -> NodeStatus {
             allowed_silent: 0,
         },
         delta: DeltaPart::default(),
+        disk,
         hashes: HashesPart::default(),
         alarms: Vec::new(),
     }

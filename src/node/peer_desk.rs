@@ -15,6 +15,7 @@ use crate::store::blocking;
 
 use super::Node;
 use super::batcher::{Fate, Refused};
+use super::disk;
 use super::first_start::FirstStart;
 use super::messages::{Answer, ForwardAnswer, Plan, PlanAnswer, Probe, ProbeAnswer, Request};
 
@@ -95,6 +96,11 @@ impl PeerDesk {
 
     async fn forwarded(&self, commands: Vec<Command>) -> ForwardAnswer {
         let node = self.node();
+        match node.as_ref().map(|node| node.admit_forwarded(&commands)) {
+            Some(Err(disk::Refusal::Full)) => return ForwardAnswer::DiskFull,
+            Some(Err(disk::Refusal::Stalled)) => return ForwardAnswer::NotExecuted,
+            Some(Ok(())) | None => {}
+        }
         if node.as_ref().is_some_and(|node| node.refuses().is_some()) {
             return ForwardAnswer::NotExecuted;
         }
@@ -116,6 +122,7 @@ impl PeerDesk {
             },
             Ok(Fate::NotExecuted) => ForwardAnswer::NotExecuted,
             Ok(Fate::Overloaded) => ForwardAnswer::Overloaded,
+            Ok(Fate::DiskFull) => ForwardAnswer::DiskFull,
             // The batcher went away with the batch in its hands.
             Ok(Fate::Unknown) | Err(_) => ForwardAnswer::Unknown,
         }

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -18,7 +19,7 @@ use crate::raft::{Failure, Goal, Member, PeerIdentity, Peers, Raft, RaftParts};
 use crate::store::files::SharedFiles;
 use crate::store::identity::{IdentityFile, PlannedMember};
 use crate::store::log::{LogBounds, LogStorage};
-use crate::store::{Ancestry, MemoryFile, OpenError, SnapshotFiles, blocking};
+use crate::store::{Ancestry, DiskHealth, MemoryFile, OpenError, SnapshotFiles, blocking};
 
 use super::config::Config;
 use super::evidence;
@@ -32,7 +33,7 @@ const STOP_MAX: Duration = Duration::from_secs(10);
 const TRANSFER_MAX: Duration = Duration::from_secs(3);
 
 /// How long connections may take to be cut when nothing is waited for any more.
-const HALT_MAX: Duration = Duration::from_secs(1);
+const HALT_MAX: Duration = Duration::from_millis(500);
 
 /// A node.
 pub struct Server;
@@ -57,10 +58,13 @@ impl Server {
         stop: impl Future<Output = ()>,
     ) -> Result<(), ExitReason> {
         tokio::pin!(stop);
+        let disk = world.disk.failure.clone();
         let (starting, mut listeners) = Starting::prepare(&config, world).await?;
         let peers = starting.peers.clone();
         let started = tokio::select! {
+            biased;
             () = &mut stop => Ok(None),
+            why = disk.wait() => Err(translate::disk_failed(&why)),
             started = starting.start_raft(&config) => started.map(Some),
             Some(ended) = listeners.join_next() => Err(listener_ended(ended)),
         };
@@ -78,7 +82,10 @@ impl Server {
         };
         let mut running = starting.run(disk_and_raft, listeners);
         let failed = tokio::select! {
+            biased;
             () = &mut stop => None,
+            // Before Raft, which would say the same with fewer words.
+            why = disk.wait() => Some(translate::disk_failed(&why)),
             reason = running.until_it_fails() => Some(reason),
         };
         match failed {
@@ -136,14 +143,18 @@ impl Starting {
             handler,
         );
         peers.set_ended_cluster(ancestry.and_then(|ancestry| ancestry.ended_cluster()));
-        let node = Node::new(Arc::clone(&first_start), translate::node_options(config));
+        let node = Node::new(
+            Arc::clone(&first_start),
+            translate::node_options(config),
+            world.disk.clone(),
+        );
         let stopping = watch::Sender::new(false);
         let mut tasks = JoinSet::new();
         let app = http::App::new(
             Arc::clone(&node),
             Arc::clone(&world.clock),
             translate::http_limits(config),
-            prometheus_client::registry::Registry::default(),
+            disk_metrics(&world.disk),
         );
         tasks.spawn(http::serve(
             http_listener,
@@ -349,6 +360,20 @@ impl Running {
 
 /// The id of the first name in the list, which alone initialises.
 const FOUNDER: u64 = 1;
+
+/// What only the disk's own room can count.
+fn disk_metrics(disk: &DiskHealth) -> Registry {
+    let mut registry = Registry::default();
+    registry
+        .sub_registry_with_prefix("eureka_raft")
+        .register_with_unit(
+            "fsync_duration",
+            "From the first write of a batch of the log to the end of its sync",
+            Unit::Seconds,
+            disk.syncs.histogram(),
+        );
+    registry
+}
 
 async fn open_identity(config: &Config, world: &World) -> Result<IdentityFile, ExitReason> {
     let files = Arc::clone(&world.files);

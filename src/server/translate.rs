@@ -177,6 +177,15 @@ pub(super) fn start_error(error: &StartError) -> ExitReason {
     }
 }
 
+/// Why a node ends whose disk refused or did not answer; `why` names operation and file.
+pub(super) fn disk_failed(why: &str) -> ExitReason {
+    ExitReason::storage(
+        "storage failed; nothing was acknowledged after it",
+        why,
+        "check the disk and its free space, then start again",
+    )
+}
+
 pub(super) fn failure(failure: &Failure) -> ExitReason {
     match failure {
         Failure::Storage(why) => ExitReason::storage(

@@ -22,6 +22,8 @@ LAG_SECONDS_MAX = 1.0
 REGISTERED_SECONDS_MAX = 120
 # Longest a thread can be inside one operation: three answers that never come.
 JOIN_SECONDS_MAX = 25
+# One steady instance in so many is left alone once a write of it was refused, so that the end shows whether that was true.
+LEFT_ALONE_ONE_IN = 3
 # Instances that come and go, one in so many; their lease outlives every row.
 CHURN_ONE_IN = 10
 CHURN_LEASE_S = 86_400
@@ -48,13 +50,17 @@ class Shape:
 class Instance:
     """One instance of the load. `value` is what its owner believes; only the owner touches it."""
 
-    __slots__ = ("app", "id", "key", "lease_s", "churns", "value")
+    __slots__ = ("app", "id", "key", "lease_s", "churns", "value", "witness", "left_alone")
 
     def __init__(self, app, number, shape):
         self.app = f"APP-{app:03}"
         self.id = f"host-{app:03}-{number:04}"
         self.key = f"{self.app}/{self.id}"
-        self.churns = (app * shape.instances + number) % CHURN_ONE_IN == CHURN_ONE_IN - 1
+        place = app * shape.instances + number
+        self.churns = place % CHURN_ONE_IN == CHURN_ONE_IN - 1
+        # A retry would cover what a refused attempt did all the same; these show it.
+        self.witness = not self.churns and place % LEFT_ALONE_ONE_IN == 0
+        self.left_alone = False
         self.lease_s = CHURN_LEASE_S if self.churns else shape.lease_s
         self.value = ABSENT
 
@@ -90,6 +96,8 @@ class Client:
             if outcome == "absent":
                 instance.value = ABSENT
                 return False
+            if instance.left_alone:
+                return False
             self._at += 1
         self.history.given_up.append((time.monotonic(), f"{change} {instance.key}"))
         return False
@@ -108,6 +116,7 @@ class Client:
             self.history.reads.append(Read(instance.key, ABSENT, started, ended, node, answer.index))
             return "absent"
         outcome = outcome_of(answer, node, self.history)
+        instance.left_alone = instance.witness and change == "metadata" and outcome == REFUSED
         self.history.writes.append(
             Write(instance.key, value, started, ended, node, outcome, answer.index, answer.seq, answer.status)
         )
@@ -295,6 +304,8 @@ class Load:
         rng = random.Random(f"{self._seed}-{mine[0].key}")
         for _ in self._ticks(period, rng):
             instance = rng.choice(mine)
+            if instance.left_alone:
+                continue
             if instance.value is ABSENT:
                 done = client.write(instance, "register")
             elif instance.churns and rng.random() < 0.5:

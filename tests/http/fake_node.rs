@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use eureka_raft::clock::{Clock, ManualClock};
 use eureka_raft::node::{
-    AdminRefusal, Backup, BackupRefusal, Change, ClusterPart, DeltaPart, HashesPart, Lineup,
-    LogPart, MemberStatus, Mode, NodePart, NodeStatus, Operator, Order, Read, ReadError,
+    AdminRefusal, Backup, BackupRefusal, Change, ClusterPart, DeltaPart, DiskPart, HashesPart,
+    Lineup, LogPart, MemberStatus, Mode, NodePart, NodeStatus, Operator, Order, Read, ReadError,
     ReadOptions, Readiness, Registrar, RegistryPart, Renewal, Report, StatePart, WriteError,
     Written,
 };
@@ -187,6 +187,7 @@ impl Registrar for FakeNode {
             delta: DeltaPart {
                 oldest_index: view.oldest_cursor(),
             },
+            disk: DiskPart::default(),
             hashes: HashesPart::default(),
             alarms: Vec::new(),
         }

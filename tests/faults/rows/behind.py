@@ -38,6 +38,13 @@ def await_purged_beyond(node, index):
     eventually(f"{node.name} purges beyond {index}", Within(PURGED_SECONDS_MAX), probe)
 
 
+def await_next_snapshot(node, index):
+    def probe():
+        require(log_of(node)["snapshot"] > index, "none")
+
+    eventually(f"{node.name} builds a snapshot beyond {index}", Within(PURGED_SECONDS_MAX), probe)
+
+
 def await_caught_up(node, leader, seconds_max):
     """How long until `node` lacks at most LAG_ENTRIES_MAX entries of what `leader` has, in seconds."""
     began = time.monotonic()
@@ -57,7 +64,7 @@ def log_is_bounded(run, node, when):
     return log
 
 
-@row(64, "a follower is down until its place in the log is purged, and returns", seconds=40, runs=3)
+@row(64, "a follower is down until its place in the log is purged, and returns", seconds=25, runs=2)
 def follower_long_gone(run):
     cluster = run.cluster(settings=LOW_POLICY)
     follower = run.rng.choice(cluster.followers())
@@ -69,7 +76,7 @@ def follower_long_gone(run):
     down = run.fault(f"{follower.name} is down")
     follower.kill()
     await_purged_beyond(leader, had)
-    run.rest(120 if run.full else 4)
+    run.rest(60 if run.full else 4)
     disk = log_is_bounded(run, leader, "while a follower is down")
     follower.start()
     back = time.monotonic()
@@ -82,7 +89,7 @@ def follower_long_gone(run):
     run.settle(cluster, load)
 
 
-@row(14, "64 kbit/s to a follower that needs a snapshot", seconds=60, runs=3, root=True)
+@row(14, "64 kbit/s to a follower that needs a snapshot", seconds=30, runs=2, root=True)
 def slow_link_and_a_snapshot(run):
     cluster = run.cluster(settings=LOW_POLICY, network=True)
     follower = run.rng.choice(cluster.followers())
@@ -107,11 +114,11 @@ def slow_link_and_a_snapshot(run):
     compare_latency(run, load, (quiet, since), (since, until), 1.5)
     cluster.net.limit(follower, None)
     took = await_caught_up(follower, leader, CATCH_UP_SECONDS_MAX)
-    run.note(f"leader's snapshot {before['snapshot']} to {after['snapshot']} meanwhile; caught up {took:.1f} s after the limit ended")
+    run.note(f"leader's snapshot {before['snapshot']} to {after['snapshot']} meanwhile; caught up {took:.1f} s after it")
     run.settle(cluster, load)
 
 
-@row(65, f"a state of {LARGE_INSTANCES:,} instances: snapshot built, sent, installed", seconds=180, ci=NEVER)
+@row(65, f"a state of {LARGE_INSTANCES:,} instances: snapshot built, sent, installed", seconds=80, ci=NEVER)
 def large_state(run):
     cluster = run.cluster(settings=["raft.snapshot_every_entries=1500", "raft.keep_entries=100"])
     leader, follower = cluster.leader(), run.rng.choice(cluster.followers())
@@ -128,7 +135,7 @@ def large_state(run):
     took = await_caught_up(follower, leader, CATCH_UP_SECONDS_MAX)
     run.expect("snapshot installed" in follower.log_text(), f"{follower.name} caught up without a snapshot: nothing was shown")
     built = log_of(leader)["snapshot"]
-    eventually("a snapshot is built under load", Within(PURGED_SECONDS_MAX), lambda: require(log_of(leader)["snapshot"] > built, "none"))
+    await_next_snapshot(leader, built)
     pause = quantile(load.history.latencies_ms(since, time.monotonic()), 0.99)
     run.gap(load, since)
     run.expect(pause <= PAUSE_MS_MAX, f"p99 of writes was {pause:.0f} ms while snapshots were built and sent")

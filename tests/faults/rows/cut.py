@@ -56,7 +56,7 @@ def stale_with_growing_age(run, node):
     run.expect(answer.status == 503, f"{node.name} without a quorum answered {answer.status} to a linearizable read")
 
 
-@row(7, "partial partition: leader and a follower lose each other, the third sees both", seconds=22, runs=4, root=True)
+@row(7, "partial partition: leader and a follower lose each other, the third sees both", seconds=20, runs=2, root=True)
 def leader_and_one_follower_apart(run):
     cluster = run.cluster(network=True)
     load = run.load(cluster)
@@ -69,7 +69,7 @@ def leader_and_one_follower_apart(run):
         cluster.net.cut(leader, follower)
     else:
         cluster.net.bar(leader, follower)
-    run.rest(120 if run.full else 12)
+    run.rest(60 if run.full else 12)
     until = time.monotonic()
     run.gap(load, since, until, ms_max=5000)
     changes = leaders_between(run, cluster, since, until) - 1
@@ -85,7 +85,7 @@ def leaders_between(run, cluster, since, until):
     return len({term for term, _ in run.watch(cluster).claims if low <= term <= high})
 
 
-@row(8, "one-way: the leader can send and hears nothing", seconds=18, runs=5, root=True)
+@row(8, "one-way: the leader can send and hears nothing", seconds=16, runs=5, root=True)
 def leader_is_deaf(run):
     cluster = run.cluster(network=True)
     load = run.load(cluster)
@@ -104,7 +104,7 @@ def leader_is_deaf(run):
     run.settle(cluster, load)
 
 
-@row(9, "one-way: a follower hears and cannot send", seconds=20, runs=5, root=True)
+@row(9, "one-way: a follower hears and cannot send", seconds=17, runs=5, root=True)
 def follower_is_mute(run):
     cluster = run.cluster(network=True)
     load = run.load(cluster)

@@ -20,7 +20,7 @@ WOKEN_SECONDS_MAX = 6
 NOISE_MS = 50
 
 
-@row(15, "SIGSTOP of the leader for 10 s", seconds=24, ci=ALWAYS, runs=10)
+@row(15, "SIGSTOP of the leader for 10 s", seconds=24, ci=ALWAYS, runs=5)
 def leader_paused(run):
     pause_the_leader(run, 10)
 
@@ -73,7 +73,7 @@ def ask_the_sleeper(node, load):
         threading.Thread(target=ask, args=(steady[n], ("read", "renew")[n % 2]), daemon=True).start()
 
 
-@row(17, "SIGSTOP of a follower, 2 s on and 2 s off", seconds=26, runs=3)
+@row(17, "SIGSTOP of a follower, 2 s on and 2 s off", seconds=24, runs=3)
 def follower_stutters(run):
     cluster = run.cluster()
     leader = cluster.leader()
@@ -106,7 +106,7 @@ def compare_latency(run, load, quiet, faulty, factor):
     run.note(f"p99 of writes {base:.0f} ms before, {found:.0f} ms during")
 
 
-@row(18, "all three paused at once (60 s in a full run)", seconds=90, runs=2)
+@row(18, "all three paused at once (60 s in a full run)", seconds=28, runs=2)
 def all_paused(run):
     cluster = run.cluster(settings=UNPROTECTED)
     load = run.load(cluster, **SHORT_LEASES)

@@ -10,7 +10,7 @@ STOP_SECONDS_MAX = 15
 GAP_MS_MAX = 500
 
 
-@row(62, "rolling restart of all with SIGTERM under load (20 times in a full run)", seconds=40, runs=1)
+@row(62, "rolling restart of all with SIGTERM under load (20 times in a full run)", seconds=15, runs=1)
 def rolling_restart(run):
     cluster = run.cluster()
     load = run.load(cluster)
@@ -32,7 +32,7 @@ def rolling_restart(run):
     run.settle(cluster, load)
 
 
-@row(63, "SIGTERM while joining, while a snapshot is installed, while the log is read", seconds=45, runs=3, root=True)
+@row(63, "SIGTERM while joining, while a snapshot is installed, while the log is read", seconds=15, runs=3, root=True)
 def stopped_in_the_middle(run):
     while_it_waits_for_the_others(run)
     while_something_comes_in(run)
