@@ -12,13 +12,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use eureka_raft::registry::{Registry, SnapshotData};
+use eureka_raft::registry::{Command, Registry, Settings, SnapshotData};
 use eureka_raft::store::files::SharedFiles;
 use eureka_raft::store::snapshot_files::SnapshotName;
 use eureka_raft::store::{DirFiles, SnapshotFiles};
 use tokio::time::Instant;
 
-use registry_load::{Slots, entry, fill, renew};
+use registry_load::{Slots, entry, register, renew};
 
 /// Instances, unless the command line says otherwise.
 const INSTANCES: u32 = 1_000_000;
@@ -78,6 +78,21 @@ impl Applying {
         });
         entries
     }
+}
+
+/// A registry of `count` instances, registered in batches.
+fn fill(count: u32) -> Registry {
+    let mut registry = Registry::new();
+    let mut settings = Settings::default();
+    settings.instances_max = settings.instances_max.max(2 * u64::from(count));
+    settings.applications_max = settings.applications_max.max(u64::from(count));
+    registry.apply_owned(1, entry(0, vec![Command::Settings(settings)]));
+    for first in (0..count).step_by(100) {
+        let commands = (first..count.min(first + 100)).map(register).collect();
+        registry.apply_owned(registry.index() + 1, entry(u64::from(first), commands));
+    }
+    assert_eq!(registry.view().instance_count(), u64::from(count));
+    registry
 }
 
 fn write(files: &SnapshotFiles, data: &SnapshotData) {

@@ -92,8 +92,8 @@ impl Format {
     pub const LOG_END: Self = Self::new(12, 1, "log end");
     /// What a node remembers of its peers' disks.
     pub const PEER_MEMORY: Self = Self::new(13, 1, "memory of the peers");
-    /// `store::Origin`.
-    pub const ORIGIN: Self = Self::new(16, 1, "origin");
+    /// `store::Ancestry`.
+    pub const ANCESTRY: Self = Self::new(16, 1, "ancestry");
 }
 
 /// Every format ever written, oldest first. Append only: a line is never changed or removed, because
@@ -113,7 +113,7 @@ pub const FORMATS: &[Format] = &[
     Format::IDENTITY,
     Format::LOG_END,
     Format::PEER_MEMORY,
-    Format::ORIGIN,
+    Format::ANCESTRY,
 ];
 
 /// A type that is stored or sent, and the format it is written in.

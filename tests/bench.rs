@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use eureka_raft::bench::{
-    BenchError, Generator, Load, LoadPlan, MemoryPlan, Place, Workload, run_load, run_memory,
+    BenchError, Disturbance, Generator, Load, LoadPlan, MemoryPlan, Place, Workload, run_load,
+    run_memory,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -101,6 +102,7 @@ async fn registrations(behaviour: Behaviour, rate: u64, generator: Generator) ->
         workload: Workload::Register,
         rate,
         duration: Duration::from_secs(1),
+        disturbance: Disturbance::None,
     };
     let address = server(behaviour).await;
     let load = run_load(&place(&address), &plan, &generator).await;
@@ -168,6 +170,7 @@ async fn renewals_that_are_refused_are_errors_by_status() {
         workload: Workload::Renew { instances: 40 },
         rate: 100,
         duration: Duration::from_secs(1),
+        disturbance: Disturbance::None,
     };
     let address = server(Behaviour::Forgets).await;
     let load = run_load(&place(&address), &plan, &generator(4, 1)).await;

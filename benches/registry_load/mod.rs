@@ -5,7 +5,7 @@
 
 use eureka_raft::registry::{
     AppName, Command, DataCenter, Entry, Instance, InstanceId, InstanceStatus, LeaseTerms, LogTime,
-    Origin, Port, Registration, Registry, Settings,
+    Origin, Port, Registration,
 };
 
 /// Instances of one application.
@@ -81,21 +81,6 @@ pub(crate) fn renew(slot: u32) -> Command {
         slot,
         generation: 1,
     }
-}
-
-/// A registry of `count` instances, registered in batches.
-pub(crate) fn fill(count: u32) -> Registry {
-    let mut registry = Registry::new();
-    let mut settings = Settings::default();
-    settings.instances_max = settings.instances_max.max(2 * u64::from(count));
-    settings.applications_max = settings.applications_max.max(u64::from(count));
-    registry.apply_owned(1, entry(0, vec![Command::Settings(settings)]));
-    for first in (0..count).step_by(100) {
-        let commands = (first..count.min(first + 100)).map(register).collect();
-        registry.apply_owned(registry.index() + 1, entry(u64::from(first), commands));
-    }
-    assert_eq!(registry.view().instance_count(), u64::from(count));
-    registry
 }
 
 /// Slots in an order that follows from a seed (xorshift).

@@ -28,6 +28,8 @@ const READY_POLL: Duration = Duration::from_millis(100);
 /// Three running nodes.
 pub(super) struct Cluster {
     nodes: Vec<Node>,
+    /// Will be killed: no longer among `nodes`.
+    victim: Option<Child>,
     directory: PathBuf,
 }
 
@@ -47,7 +49,11 @@ impl Cluster {
         let failed = |error: io::Error| BenchError::Cluster(error.to_string());
         std::fs::create_dir_all(&directory).map_err(failed)?;
         let nodes = Vec::with_capacity(NODES);
-        let mut cluster = Self { nodes, directory };
+        let mut cluster = Self {
+            nodes,
+            victim: None,
+            directory,
+        };
         cluster.spawn().map_err(failed)?;
         timeout(READY_WAIT, cluster.ready())
             .await
@@ -66,6 +72,22 @@ impl Cluster {
             .iter()
             .filter_map(|node| node.process.id())
             .collect()
+    }
+
+    /// Takes a node that does not lead out of the others, to be killed later.
+    pub(super) async fn choose_victim(&mut self) -> Result<(), BenchError> {
+        for (at, node) in self.nodes.iter().enumerate() {
+            if role(&node.http).await.as_deref() == Some("follower") {
+                self.victim = Some(self.nodes.remove(at).process);
+                return Ok(());
+            }
+        }
+        Err(BenchError::Cluster("no node follows".to_owned()))
+    }
+
+    /// The one that was chosen. It ends when this is dropped.
+    pub(super) fn take_victim(&mut self) -> Option<Child> {
+        self.victim.take()
     }
 
     /// Where the nodes' data lies.
@@ -164,13 +186,27 @@ fn free_ports(count: usize) -> io::Result<Vec<u16>> {
 
 /// Whether `/readyz` answers 200.
 async fn is_ready(http: &str) -> bool {
-    let question = format!("GET /readyz HTTP/1.1\r\nHost: {http}\r\nConnection: close\r\n\r\n");
+    let answer = get(http, "/readyz").await;
+    answer.is_some_and(|answer| answer.starts_with("HTTP/1.1 200"))
+}
+
+/// What a node says it is: `leader`, `follower`, …
+async fn role(http: &str) -> Option<String> {
+    let answer = get(http, "/v1/status").await?;
+    let (_, body) = answer.split_once("\r\n\r\n")?;
+    let status: serde_json::Value = serde_json::from_str(body).ok()?;
+    status["node"]["role"].as_str().map(str::to_owned)
+}
+
+/// The whole answer, if it comes within a second.
+async fn get(http: &str, path: &str) -> Option<String> {
+    let question = format!("GET {path} HTTP/1.1\r\nHost: {http}\r\nConnection: close\r\n\r\n");
     let answer = async {
         let mut stream = TcpStream::connect(http).await?;
         stream.write_all(question.as_bytes()).await?;
-        let mut head = [0; 12];
-        stream.read_exact(&mut head).await?;
-        io::Result::Ok(head)
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        io::Result::Ok(answer)
     };
-    matches!(timeout(Duration::from_secs(1), answer).await, Ok(Ok(head)) if head.ends_with(b"200"))
+    timeout(Duration::from_secs(1), answer).await.ok()?.ok()
 }

@@ -36,6 +36,8 @@ pub(super) struct Feed {
     pub(super) next: Cell<u64>,
     /// Wakes connections that have room, one for each request that became due.
     pub(super) work: Notify,
+    /// When the last 2xx answer came, or the phase began.
+    pub(super) succeeded_at: Cell<Instant>,
     /// Told when everything due was answered.
     pub(super) tally: RefCell<Tally>,
 }
@@ -149,10 +151,13 @@ impl Conversation<'_> {
                 .pop_front()
                 .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
             let latency = now.saturating_duration_since(intended);
-            self.feed
-                .tally
-                .borrow_mut()
-                .answered(answer.status, latency);
+            let mut tally = self.feed.tally.borrow_mut();
+            tally.answered(answer.status, latency);
+            if (200..300).contains(&answer.status) {
+                let before = self.feed.succeeded_at.replace(now);
+                tally.silent(now.saturating_duration_since(before));
+            }
+            drop(tally);
             read += answer.len;
             last = answer.last;
         }

@@ -60,6 +60,16 @@ pub enum Workload {
     Register,
 }
 
+/// What is done to the servers in the middle of a load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disturbance {
+    /// Nothing.
+    None,
+    /// One that does not lead is killed, and gets no request: what it costs those who write to the others.
+    /// An own cluster's only.
+    KillFollower,
+}
+
 /// A load: requests at a fixed rate for a fixed time.
 #[derive(Debug, Clone, Copy)]
 pub struct LoadPlan {
@@ -69,6 +79,8 @@ pub struct LoadPlan {
     pub rate: u64,
     /// For how long.
     pub duration: Duration,
+    /// What is done half-way.
+    pub disturbance: Disturbance,
 }
 
 /// A measurement of memory: the slope between two sizes of the registry.
@@ -154,6 +166,28 @@ impl Target {
         times.sum::<Result<Duration, _>>().map(Some)
     }
 
+    /// Bytes all processes have written so far; `None` when none is measured.
+    fn written(&self) -> Result<Option<u64>, BenchError> {
+        if self.pids.is_empty() {
+            return Ok(None);
+        }
+        let written = self
+            .pids
+            .iter()
+            .map(|pid| processes::written_bytes(*pid).ok_or(BenchError::NoProcess(*pid)));
+        written.sum::<Result<u64, _>>().map(Some)
+    }
+
+    /// Chooses who will be killed: it is neither asked nor measured from now on.
+    async fn spare(&mut self, disturbance: Disturbance) -> Result<(), BenchError> {
+        if let (Disturbance::KillFollower, Some(cluster)) = (disturbance, &mut self.cluster) {
+            cluster.choose_victim().await?;
+            self.servers = cluster.servers();
+            self.pids = cluster.pids();
+        }
+        Ok(())
+    }
+
     /// Registers instances `first` to `first + count` as fast as the servers take them.
     async fn register(&self, seed: u64, first: u64, count: u64) -> Result<Outcome, BenchError> {
         let requests = Requests {
@@ -199,6 +233,7 @@ pub async fn run_load(
     generator: &Generator,
 ) -> Result<Load, BenchError> {
     let mut target = Target::prepare(place, generator).await?;
+    target.spare(plan.disturbance).await?;
     let schedule = Schedule::paced(plan.rate, plan.duration);
     let (name, ask, warm_up) = match plan.workload {
         Workload::Renew { instances } => {
@@ -214,8 +249,18 @@ pub async fn run_load(
     };
     let own = std::process::id();
     let (servers_before, own_before) = (target.cpu()?, processes::cpu(own));
-    let outcome = phase::run(name, &target, requests, schedule).await;
+    let written_before = target.written()?;
+    let mut victim = target.cluster.as_mut().and_then(Cluster::take_victim);
+    let kill_half_way = async {
+        sleep(plan.duration / 2).await;
+        if let Some(victim) = &mut victim {
+            // A process that is gone already is what is wanted.
+            drop(victim.kill().await);
+        }
+    };
+    let (outcome, ()) = tokio::join!(phase::run(name, &target, requests, schedule), kill_half_way);
     let (servers_after, own_after) = (target.cpu()?, processes::cpu(own));
+    let written_after = target.written()?;
     let instances = match plan.workload {
         Workload::Renew { instances } => instances,
         Workload::Register if outcome.tally.succeeded == 0 => 0,
@@ -227,6 +272,9 @@ pub async fn run_load(
         generator: *generator,
         warm_up,
         outcome,
+        servers_written: written_before
+            .zip(written_after)
+            .map(|(before, after)| after.saturating_sub(before)),
         servers_cpu: spent(servers_before, servers_after),
         own_cpu: spent(own_before, own_after),
         target: &target,

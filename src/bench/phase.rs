@@ -45,10 +45,12 @@ pub(super) async fn run(
     requests: Requests,
     schedule: Schedule,
 ) -> Outcome {
+    let started = Instant::now();
     let feed = Rc::new(Feed {
         requests,
         schedule,
-        started: Instant::now(),
+        started,
+        succeeded_at: Cell::new(started),
         due: Cell::new(0),
         next: Cell::new(0),
         work: Notify::new(),

@@ -1,6 +1,6 @@
 //! What a process uses, by `/proc`.
 //!
-//! Owns reading CPU time and resident memory. It may not start or stop a process.
+//! Owns reading CPU time, resident memory and bytes written. It may not start or stop a process.
 
 use std::fs;
 use std::time::Duration;
@@ -16,6 +16,19 @@ pub(super) fn cpu(pid: u32) -> Option<Duration> {
 /// Resident memory of `pid` in bytes; `None` when there is no such process.
 pub(super) fn resident_bytes(pid: u32) -> Option<u64> {
     parse_resident(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
+}
+
+/// Bytes that `pid` has caused to be written to disks since its start; `None` when there is no such process
+/// or it is another user's.
+pub(super) fn written_bytes(pid: u32) -> Option<u64> {
+    parse_written(&fs::read_to_string(format!("/proc/{pid}/io")).ok()?)
+}
+
+fn parse_written(io: &str) -> Option<u64> {
+    let line = io
+        .lines()
+        .find_map(|line| line.strip_prefix("write_bytes:"))?;
+    line.trim().parse().ok()
 }
 
 fn parse_cpu(stat: &str) -> Option<Duration> {
@@ -56,9 +69,17 @@ mod tests {
     }
 
     #[test]
-    fn this_process_has_both() {
+    fn bytes_written_are_those_that_reach_a_disk() {
+        let io = "wchar: 9\nwrite_bytes: 4096\ncancelled_write_bytes: 0\n";
+        assert_eq!(parse_written(io), Some(4_096));
+        assert_eq!(parse_written("nonsense"), None);
+    }
+
+    #[test]
+    fn this_process_has_all_three() {
         let pid = std::process::id();
         assert!(cpu(pid).is_some());
         assert!(resident_bytes(pid).is_some_and(|bytes| bytes > 100_000));
+        assert!(written_bytes(pid).is_some());
     }
 }

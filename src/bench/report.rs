@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::phase::Outcome;
-use super::{Generator, LoadPlan, Machine, MemoryPlan, Target, Workload};
+use super::{Disturbance, Generator, LoadPlan, Machine, MemoryPlan, Target, Workload};
 
 /// The figures of a load.
 #[derive(Debug, Clone, Serialize)]
@@ -31,6 +31,10 @@ pub struct Load {
     pub measured: Phase,
     /// CPU time per answered request, summed over the servers' processes, µs.
     pub servers_cpu_us: Option<f64>,
+    /// Bytes written to disks per answered request, summed over the servers' processes.
+    pub servers_written_bytes: Option<f64>,
+    /// What was done to the cluster in the middle of it.
+    pub disturbance: &'static str,
     /// CPU time per answered request in this program, µs.
     pub generator_cpu_us: Option<f64>,
     /// What it was measured on.
@@ -58,6 +62,8 @@ pub struct Phase {
     pub p999_ms: f64,
     /// The longest latency.
     pub max_ms: f64,
+    /// The longest time without an answer, ms.
+    pub longest_gap_ms: f64,
     /// How late 99 % of the requests were written at most, ms: waiting for a connection included.
     pub late_p99_ms: f64,
     /// Requests that were due and never sent.
@@ -101,6 +107,7 @@ pub(super) struct Measured<'a> {
     pub(super) warm_up: Option<Outcome>,
     pub(super) outcome: Outcome,
     pub(super) servers_cpu: Option<Duration>,
+    pub(super) servers_written: Option<u64>,
     pub(super) own_cpu: Option<Duration>,
     pub(super) target: &'a Target,
 }
@@ -123,6 +130,13 @@ pub(super) fn load(measured: Measured<'_>) -> Load {
             .warm_up
             .map(|outcome| phase(&outcome, Duration::ZERO)),
         measured: phase(&measured.outcome, planned),
+        servers_written_bytes: measured
+            .servers_written
+            .map(|bytes| float(bytes) / float(succeeded.max(1))),
+        disturbance: match measured.plan.disturbance {
+            Disturbance::None => "none",
+            Disturbance::KillFollower => "kill -9 of a follower",
+        },
         servers_cpu_us: measured.servers_cpu.map(per_request),
         generator_cpu_us: measured.own_cpu.map(per_request),
         machine: measured.target.machine.clone(),
@@ -141,6 +155,7 @@ fn phase(outcome: &Outcome, planned: Duration) -> Phase {
         p99_ms: tally.latency_ms(0.99),
         p999_ms: tally.latency_ms(0.999),
         max_ms: tally.latency_ms(1.0),
+        longest_gap_ms: tally.longest_gap_ms(),
         late_p99_ms: tally.late_ms(0.99),
         unsent: outcome.unsent,
         unanswered: tally.unanswered(),

@@ -21,6 +21,8 @@ pub(super) struct Tally {
     pub(super) errors: BTreeMap<String, u64>,
     /// From the intended time to the whole answer, µs; 2xx only.
     latency: Histogram<u64>,
+    /// The longest time without a 2xx answer.
+    longest_gap: Duration,
     /// From the intended time to the request being written, µs: the generator's own part.
     late: Histogram<u64>,
 }
@@ -36,7 +38,18 @@ impl Tally {
             errors: BTreeMap::new(),
             latency: histogram(),
             late: histogram(),
+            longest_gap: Duration::ZERO,
         }
+    }
+
+    /// There was no 2xx answer for `gap`.
+    pub(super) fn silent(&mut self, gap: Duration) {
+        self.longest_gap = self.longest_gap.max(gap);
+    }
+
+    /// The longest time without a 2xx answer, ms.
+    pub(super) fn longest_gap_ms(&self) -> f64 {
+        millis(micros(self.longest_gap))
     }
 
     /// A request was written `late` after its intended time.

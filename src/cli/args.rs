@@ -11,6 +11,7 @@ use super::doctor::DoctorArguments;
 use super::log_dump::LogCommand;
 use super::members::{LeaderCommand, MembersCommand};
 use super::recover::parse_last_entry;
+use super::replace_disk::ReplaceDiskArguments;
 use crate::raft::offline::LastEntry;
 use crate::server::config::{BaseUrl, HostPort, Sources};
 
@@ -49,14 +50,14 @@ pub(super) enum Command {
     /// Back a cluster up, and begin another from a backup.
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
-    /// Recover a node that does not run.
-    #[command(subcommand)]
-    Recover(RecoverCommand),
     /// The Raft log of a stopped node.
     #[command(subcommand)]
     Log(LogCommand),
     /// Whether a stopped node would start, and what to do if not.
     Doctor(DoctorArguments),
+    /// Recover a node that does not run.
+    #[command(subcommand)]
+    Recover(RecoverCommand),
     /// Put load on servers and report the figures.
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -70,14 +71,15 @@ pub(super) enum SnapshotCommand {
     Save {
         /// The file; written beside it, checked and synced before it gets this name.
         file: PathBuf,
-        /// Any node of the cluster.
+        /// Any node of the cluster; of several, the first that answers.
         #[arg(
             long,
-            value_name = "URL",
+            value_name = "URL,URL",
+            value_delimiter = ',',
             env = "EUREKA_RAFT_SERVER",
             default_value = "http://127.0.0.1:8761"
         )]
-        server: BaseUrl,
+        server: Vec<BaseUrl>,
     },
     /// Show what a backup holds, having checked all of it. Needs no server.
     #[command(after_help = "Example: eureka-raft snapshot inspect backup.snap --output json")]
@@ -111,11 +113,11 @@ pub(super) struct RestoreArguments {
     #[arg(long, value_name = "NAME")]
     pub(super) name: String,
     /// Its node.advertise_peer: where members that join will reach it.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8762")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8771")]
     pub(super) peer_addr: HostPort,
     /// Its node.advertise_http.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8761")]
-    pub(super) http_addr: HostPort,
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8761")]
+    pub(super) http_addr: BaseUrl,
 }
 
 #[derive(Debug, Subcommand)]
@@ -124,6 +126,8 @@ pub(super) enum RecoverCommand {
     #[command(after_help = "Example: eureka-raft recover force \
                             --data-dir /var/lib/eureka-raft --name node-1")]
     Force(ForceArguments),
+    /// After exit 74 or 77: keep the old directory beside, and let an empty one join in its place.
+    ReplaceDisk(ReplaceDiskArguments),
 }
 
 /// Which survivor, and what is known of the others.
@@ -160,7 +164,7 @@ pub(super) struct Asking {
 }
 
 /// Where a configuration comes from.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Configured {
     /// The TOML file; raft-config/reference.toml lists every key.
     #[arg(long, value_name = "FILE")]
@@ -223,6 +227,9 @@ pub(super) enum BenchCommand {
         /// Instances registered first, as fast as the servers take them.
         #[arg(long, default_value_t = 10_000, value_parser = value_parser!(u64).range(1..=10_000_000))]
         instances: u64,
+        /// Half-way, kill a node of --cluster that does not lead, and put the load on the others only.
+        #[arg(long, requires = "cluster")]
+        kill_follower: bool,
     },
     /// Registrations of new instances at a fixed rate.
     #[command(after_help = "Example: eureka-raft bench register --rate 5000 \

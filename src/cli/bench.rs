@@ -9,8 +9,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::args::{BenchCommand, BenchTarget, Format, LoadArguments};
 use super::{output, runtime};
 use crate::bench::{
-    BenchError, Generator, Load, LoadPlan, Machine, Memory, MemoryPlan, Phase, Place, Workload,
-    run_load, run_memory,
+    BenchError, Disturbance, Generator, Load, LoadPlan, Machine, Memory, MemoryPlan, Phase, Place,
+    Workload, run_load, run_memory,
 };
 use crate::server::exit::{ExitCode, ExitReason};
 
@@ -20,20 +20,35 @@ const RENEWED_WITHIN_S: u64 = 60;
 /// Runs the bench and prints its report.
 pub(super) fn run(command: BenchCommand) -> Result<(), ExitReason> {
     match command {
-        BenchCommand::Renew { load, instances } => {
+        BenchCommand::Renew {
+            load,
+            instances,
+            kill_follower,
+        } => {
             renewed_in_time(instances, load.rate())?;
-            run_and_print_load(&load, Workload::Renew { instances })
+            let disturbance = match kill_follower {
+                true => Disturbance::KillFollower,
+                false => Disturbance::None,
+            };
+            run_and_print_load(&load, Workload::Renew { instances }, disturbance)
         }
-        BenchCommand::Register { load } => run_and_print_load(&load, Workload::Register),
+        BenchCommand::Register { load } => {
+            run_and_print_load(&load, Workload::Register, Disturbance::None)
+        }
         BenchCommand::Memory { target, from, to } => run_and_print_memory(&target, from, to),
     }
 }
 
-fn run_and_print_load(arguments: &LoadArguments, workload: Workload) -> Result<(), ExitReason> {
+fn run_and_print_load(
+    arguments: &LoadArguments,
+    workload: Workload,
+    disturbance: Disturbance,
+) -> Result<(), ExitReason> {
     let plan = LoadPlan {
         workload,
         rate: arguments.rate(),
         duration: arguments.duration(),
+        disturbance,
     };
     let place = place(&arguments.target);
     let generator = generator(&arguments.target);
@@ -151,6 +166,8 @@ fn load_table(load: &Load) -> String {
     text.push_str(&output::render(&table));
     text.push('\n');
     text.push_str(&cpu_line(load));
+    text.push_str(&disk_line(load));
+    text.push_str(&gap_line(load));
     text
 }
 
@@ -187,6 +204,21 @@ fn cpu_line(load: &Load) -> String {
         "CPU per request: all servers {}, generator {}\n",
         micros(load.servers_cpu_us),
         micros(load.generator_cpu_us)
+    )
+}
+
+fn disk_line(load: &Load) -> String {
+    let bytes = load.servers_written_bytes;
+    let bytes = bytes.map_or("not measured".to_owned(), |bytes| {
+        format!("{bytes:.0} bytes")
+    });
+    format!("Written to disks per request: all servers {bytes}\n")
+}
+
+fn gap_line(load: &Load) -> String {
+    format!(
+        "Longest time without an answer: {:.0} ms (disturbance: {})\n",
+        load.measured.longest_gap_ms, load.disturbance
     )
 }
 
@@ -247,6 +279,7 @@ mod tests {
             p99_ms: 4.25,
             p999_ms: 9.0,
             max_ms: 20.5,
+            longest_gap_ms: 12.0,
             late_p99_ms: 1.0,
             unsent: 0,
             unanswered: 0,
@@ -265,6 +298,8 @@ mod tests {
             rate_asked: 20_000,
             warm_up: Some(phase()),
             measured: phase(),
+            servers_written_bytes: Some(412.4),
+            disturbance: "none",
             servers_cpu_us: Some(31.25),
             generator_cpu_us: None,
             machine: machine(),
@@ -280,6 +315,8 @@ warm-up  20000   199997  -     -     -     -      -       -         0       0   
 renew    20000   199997  2.00  3.00  4.25  9.00   20.50   1.00      0       0           404 x 1, 503 x 2
 
 CPU per request: all servers 31.2 µs, generator not measured
+Written to disks per request: all servers 412 bytes
+Longest time without an answer: 12 ms (disturbance: none)
 "
         );
     }

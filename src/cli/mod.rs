@@ -16,6 +16,7 @@ mod members;
 mod output;
 mod panics;
 mod recover;
+mod replace_disk;
 mod serve;
 mod servers;
 mod snapshot;

@@ -4,8 +4,8 @@
 //! by itself.
 
 use super::args::{ForceArguments, RecoverCommand};
-use super::output;
 use super::snapshot::offline_error;
+use super::{output, replace_disk};
 use crate::raft::offline::{self, FreshIds, LastEntry, Past, Survivor, SurvivorReport};
 use crate::server::exit::{ExitCode, ExitReason};
 use crate::server::random_id;
@@ -13,6 +13,7 @@ use crate::server::random_id;
 pub(super) fn run(command: &RecoverCommand) -> Result<(), ExitReason> {
     match command {
         RecoverCommand::Force(arguments) => force(arguments),
+        RecoverCommand::ReplaceDisk(arguments) => replace_disk::run(arguments),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::server::exit::{ExitCode, ExitReason};
 use crate::server::{Server, World, banner, telemetry};
 
 /// How long the runtime may take to end its threads after the node has stopped.
-const RUNTIME_STOP_MAX: Duration = Duration::from_secs(1);
+const RUNTIME_STOP_MAX: Duration = Duration::from_millis(500);
 
 /// How long after the first signal the process ends, stopped or not.
 const STOP_HARD: Duration = Duration::from_secs(15);
@@ -44,7 +44,7 @@ async fn serve(config: Config) -> ExitReason {
         (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
         (Err(error), _) | (_, Err(error)) => return no_runtime(&error),
     };
-    let world = match World::real(&config.node.data_dir) {
+    let world = match World::real(&config.node.data_dir, &config.disk.limits()) {
         Ok(world) => world,
         Err(error) => return Server::refused(&error),
     };

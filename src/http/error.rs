@@ -245,6 +245,16 @@ impl ApiError {
         reply
     }
 
+    /// What Eureka clients, who get no body, find in a header of its own.
+    const fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Write(WriteError::DiskFull) => Some("disk-full"),
+            Self::Write(WriteError::DiskStalled) => Some("disk-stalled"),
+            Self::Write(WriteError::HashesSplit) => Some("hashes-split"),
+            _ => None,
+        }
+    }
+
     fn add_headers(&self, reply: &mut Reply, code: &'static str) {
         let status = reply.status();
         let headers = reply.headers_mut();
@@ -257,6 +267,9 @@ impl ApiError {
             let outcome = if unknown { "unknown" } else { "not-executed" };
             headers.insert(reply::OUTCOME, HeaderValue::from_static(outcome));
             headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECS));
+        }
+        if let Some(reason) = self.reason() {
+            headers.insert(reply::REASON, HeaderValue::from_static(reason));
         }
         match self {
             Self::MethodNotAllowed(methods) => {
@@ -325,5 +338,14 @@ const fn write_verdict(error: WriteError) -> Verdict {
             "it may have been executed: read before you repeat it",
         ),
         WriteError::Stopping => unavailable("stopping", "use another node"),
+        WriteError::DiskFull => unavailable(
+            "disk_full",
+            "make room on the volumes of the nodes; heartbeats, reads and cancels go on",
+        ),
+        WriteError::DiskStalled => unavailable("disk_stalled", "use another node"),
+        WriteError::HashesSplit => unavailable(
+            "hashes_split",
+            "nothing is written until the nodes agree again: eureka-raft status shows their hashes",
+        ),
     }
 }

@@ -4,7 +4,7 @@
 //! by application or instance: the number of series is closed, whatever clients send.
 
 use std::fmt;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hyper::{Method, StatusCode};
@@ -111,12 +111,17 @@ struct NodeGauges {
     committed: Level,
     applied: Level,
     snapshot: Level,
+    hash_checked: Level,
     receiving: Level,
     refused: Level,
     protection_active: Level,
     leases: Level,
     silent: Level,
     resident_bytes: Level,
+    disk_free_bytes: Level,
+    disk_total_bytes: Level,
+    disk_free_inodes: Level,
+    disk_stalls: Counter,
     alarms: Family<AlarmLabel, Level>,
 }
 
@@ -273,6 +278,11 @@ impl NodeGauges {
                 &self.snapshot,
             ),
             (
+                "state_hash_last_checked_index",
+                "The last entry at which this node's state was that of a majority",
+                &self.hash_checked,
+            ),
+            (
                 "raft_snapshot_receiving_bytes",
                 "Bytes here of the snapshot that is coming in, 0 if none is",
                 &self.receiving,
@@ -294,6 +304,21 @@ impl NodeGauges {
                 &self.silent,
             ),
             ("resident_bytes", "Memory in use", &self.resident_bytes),
+            (
+                "disk_free_bytes",
+                "Bytes this node may still use on its volume",
+                &self.disk_free_bytes,
+            ),
+            (
+                "disk_total_bytes",
+                "Bytes of that volume",
+                &self.disk_total_bytes,
+            ),
+            (
+                "disk_free_inodes",
+                "Files it may still create there",
+                &self.disk_free_inodes,
+            ),
         ];
         for (name, help, gauge) in gauges {
             to.register(name, help, gauge.clone());
@@ -302,6 +327,11 @@ impl NodeGauges {
             "alarm_active",
             "1 while an alarm of this kind is up",
             self.alarms.clone(),
+        );
+        to.register(
+            "disk_stalls",
+            "How often a sync of the log did not end in time",
+            self.disk_stalls.clone(),
         );
         let build = Family::<[(&'static str, &'static str); 1], Level>::default();
         build
@@ -326,6 +356,7 @@ impl NodeGauges {
         self.committed.set(status.log.committed);
         self.applied.set(status.log.applied);
         self.snapshot.set(status.log.snapshot);
+        self.hash_checked.set(status.hashes.checked_index);
         let receiving = status.log.snapshot_receiving;
         self.receiving.set(receiving.map_or(0, |here| here.bytes));
         self.refused.set(status.log.snapshots_refused);
@@ -334,6 +365,13 @@ impl NodeGauges {
         self.leases.set(status.protection.leases);
         self.silent.set(status.protection.silent);
         self.resident_bytes.set(super::process::resident_bytes());
+        self.disk_free_bytes.set(status.disk.free_bytes);
+        self.disk_total_bytes.set(status.disk.total_bytes);
+        self.disk_free_inodes
+            .set(status.disk.free_inodes.unwrap_or(u64::MAX));
+        self.disk_stalls
+            .inner()
+            .store(status.disk.stalls, Ordering::Relaxed);
         for kind in AlarmKind::ALL {
             let alarm = kind.label();
             let up = status.alarms.iter().any(|up| up.alarm == alarm);
@@ -369,6 +407,9 @@ fn result_label(written: &Result<Written, WriteError>) -> &'static str {
         Err(WriteError::NoLeader) => "no_leader",
         Err(WriteError::Unknown) => "unknown",
         Err(WriteError::Stopping) => "stopping",
+        Err(WriteError::DiskFull) => "disk_full",
+        Err(WriteError::DiskStalled) => "disk_stalled",
+        Err(WriteError::HashesSplit) => "hashes_split",
     }
 }
 

@@ -15,7 +15,9 @@ use crate::registry::{
     AppName, Command, InstanceId, InstanceStatus, Origin, Outcome, Protection, Record, View,
 };
 
+use super::agreement::HashesPart;
 use super::alarms::Alarm;
+use super::disk::DiskPart;
 
 /// How fresh an answer must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +94,15 @@ pub enum WriteError {
     /// The node is stopping. Not executed.
     #[error("the node is stopping")]
     Stopping,
+    /// It would grow the registry, and fewer than a majority of the nodes have room. Not executed.
+    #[error("the disks of too many nodes are full")]
+    DiskFull,
+    /// The disk of this node, which leads or nobody does, does not answer. Not executed.
+    #[error("the disk of this node does not answer")]
+    DiskStalled,
+    /// The nodes' states differ, and no majority of the voters agrees. Not executed.
+    #[error("the states of the nodes differ, and no majority agrees")]
+    HashesSplit,
 }
 
 /// Why there is no backup.
@@ -149,6 +160,11 @@ pub trait Registrar: Send + Sync + 'static {
     /// All members as this node knows them.
     fn members(&self) -> Vec<MemberStatus>;
 
+    /// Whether what this node holds may be believed; if not, its process is about to end.
+    fn is_sound(&self) -> bool {
+        true
+    }
+
     /// Whether this node may serve.
     fn readiness(&self) -> Readiness;
 
@@ -175,6 +191,10 @@ pub struct NodeStatus {
     pub protection: Protection,
     /// The change history.
     pub delta: DeltaPart,
+    /// The volume of its data directory.
+    pub disk: DiskPart,
+    /// The comparison of states.
+    pub hashes: HashesPart,
     /// What an operator must know now.
     pub alarms: Vec<Alarm>,
 }

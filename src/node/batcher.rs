@@ -19,6 +19,7 @@ use crate::raft::{Leadership, Raft};
 use crate::registry::{Command, Outcome};
 
 use super::admission::{Admission, Ticket, WaitingLimits};
+use super::disk::grows;
 use super::flight::{Flight, Landing};
 use super::leader_time::LeaderTime;
 
@@ -62,6 +63,8 @@ pub(super) enum Fate {
     NotExecuted,
     /// Refused by a leader on which too many writes wait. Not executed.
     Overloaded,
+    /// Refused by a leader that knows of too many full disks. Not executed.
+    DiskFull,
     /// Proposed; nobody here knows what became of it.
     Unknown,
 }
@@ -317,6 +320,10 @@ impl Submission {
     pub(super) fn answer(self, fate: Fate) {
         // A client that hung up is no error: its write has happened or not all the same.
         let _ = self.reply.send(fate);
+    }
+
+    pub(super) fn grows(&self) -> bool {
+        self.commands.iter().any(grows)
     }
 
     fn is_renewal(&self) -> bool {

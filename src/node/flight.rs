@@ -40,6 +40,7 @@ pub(super) struct Landing {
 /// What became of a whole batch.
 enum BatchResult {
     Overloaded,
+    DiskFull,
     Applied {
         index: u64,
         first_seq: u32,
@@ -104,7 +105,7 @@ impl Flight {
                 result
             }
         };
-        if matches!(result, BatchResult::NotExecuted) {
+        if matches!(result, BatchResult::NotExecuted | BatchResult::DiskFull) {
             give_back(&mut batch, commands, &sizes);
         }
         Landing {
@@ -168,6 +169,7 @@ async fn forward(raft: &Raft, leader: u64, request: &Request, deadline: Instant)
         }
         ForwardAnswer::NotExecuted => BatchResult::NotExecuted,
         ForwardAnswer::Overloaded => BatchResult::Overloaded,
+        ForwardAnswer::DiskFull => BatchResult::DiskFull,
         ForwardAnswer::Unknown => BatchResult::Unknown,
     }
 }
@@ -193,6 +195,13 @@ impl Landing {
                     .into_iter()
                     .partition(|submission| submission.here_only);
                 answer_all(refused, &Fate::NotExecuted);
+                return again;
+            }
+            // What only shared a batch with something that grows flies again.
+            BatchResult::DiskFull => {
+                let (refused, again): (Vec<_>, Vec<_>) =
+                    batch.into_iter().partition(Submission::grows);
+                answer_all(refused, &Fate::DiskFull);
                 return again;
             }
             BatchResult::Overloaded => answer_all(batch, &Fate::Overloaded),

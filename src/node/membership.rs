@@ -14,6 +14,7 @@ use crate::codec;
 use crate::raft::{Goal, MemberView, Raft, RaftStatus};
 
 use super::api::{MemberStatus, NodeStatus};
+use super::disk::DiskPart;
 use super::messages::{Answer, Request};
 
 /// How often each peer is asked.
@@ -70,6 +71,12 @@ impl Members {
         Some((state.index, u128::from_str_radix(&state.hash, 16).ok()?))
     }
 
+    /// What the others last said of their disks, by node id; without those who did not answer.
+    pub(super) fn disks(&self) -> BTreeMap<u64, DiskPart> {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.iter().map(|(id, status)| (*id, status.disk)).collect()
+    }
+
     /// The table, `own` being this node's status.
     pub(super) fn table(&self, raft: &Raft, own: &NodeStatus) -> Vec<MemberStatus> {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
@@ -94,7 +101,7 @@ impl Members {
 }
 
 /// Pends while there is a Raft.
-async fn closed(leadership: &mut tokio::sync::watch::Receiver<crate::raft::Leadership>) {
+pub(super) async fn closed(leadership: &mut tokio::sync::watch::Receiver<crate::raft::Leadership>) {
     while leadership.changed().await.is_ok() {}
 }
 

@@ -4,11 +4,13 @@
 //! first start. It may not touch HTTP or file formats.
 
 mod admission;
+mod agreement;
 mod alarms;
 mod api;
 mod backup;
 mod batcher;
 mod council;
+mod disk;
 mod first_start;
 mod flight;
 mod invitations;
@@ -37,10 +39,12 @@ use tokio::task::JoinSet;
 use crate::clock::SharedClock;
 use crate::raft::{Goal, MemberView, Raft, RaftStatus, Receiving, Role};
 use crate::registry::{Command, InstanceStatus, Origin, Outcome, Protection, Record, Settings};
+use crate::store::DiskHealth;
 use crate::store::identity::PlannedMember;
 
 pub use crate::raft::Backup;
 pub use admission::WaitingLimits;
+pub use agreement::{ComparedHash, Findings, HashesPart, Verdict};
 pub use alarms::{Alarm, AlarmBoard, AlarmKind};
 pub use api::{
     BackupRefusal, ClusterPart, Consistency, DeltaPart, LogPart, MemberStatus, NodePart,
@@ -48,6 +52,7 @@ pub use api::{
     SnapshotReceiving, StatePart, WriteError, Written,
 };
 pub use batcher::WriteLimits;
+pub use disk::{DiskPart, DiskSpeed};
 pub use first_start::{FirstStart, FirstStartError, InitialMember, WayIn};
 pub use messages::{
     Answer, ForwardAnswer, JoinAnswer, JoinRequest, Plan, PlanAnswer, Probe, ProbeAnswer, Request,
@@ -55,8 +60,10 @@ pub use messages::{
 pub use operator::{AdminRefusal, Change, Lineup, Mode, Operator, Order, Report, Seat};
 pub use peer_desk::PeerDesk;
 
+use agreement::Agreement;
 use batcher::{Batcher, Fate, Refused, WriteQueue};
 use council::Council;
+use disk::{DiskDesk, Refusal};
 use leader_time::LeaderTime;
 use membership::Members;
 use reads::Reads;
@@ -85,6 +92,7 @@ pub struct Node {
     running: OnceLock<Running>,
     stopping: AtomicBool,
     alarms: Arc<AlarmBoard>,
+    disk: Arc<DiskDesk>,
 }
 
 /// What a node has once Raft runs.
@@ -94,17 +102,19 @@ struct Running {
     reads: Arc<Reads>,
     members: Arc<Members>,
     council: Arc<Council>,
+    agreement: Arc<Agreement>,
 }
 
 impl Node {
-    /// A node that answers "not ready" until [`Node::run`].
-    pub fn new(first_start: Arc<FirstStart>, options: NodeOptions) -> Arc<Self> {
+    /// A node on `disk` that answers "not ready" until [`Node::run`].
+    pub fn new(first_start: Arc<FirstStart>, options: NodeOptions, disk: DiskHealth) -> Arc<Self> {
         Arc::new(Self {
             first_start,
             options,
             running: OnceLock::new(),
             stopping: AtomicBool::new(false),
             alarms: Arc::default(),
+            disk: DiskDesk::new(disk),
         })
     }
 
@@ -112,17 +122,21 @@ impl Node {
     pub fn run(&self, raft: Raft, clock: SharedClock) -> JoinSet<()> {
         let time = LeaderTime::new(Arc::clone(&clock));
         let (batcher, queue) = Batcher::new(raft.clone(), Arc::clone(&time), self.options.writes);
+        let name = self.first_start.identity().name;
+        let agreement = Agreement::new(raft.clone(), name, Arc::clone(&self.alarms));
         let sweep = Sweep {
             raft: raft.clone(),
             queue: queue.clone(),
             time,
             settings: self.options.settings.clone(),
             interval: self.options.sweep,
+            agreement: Arc::clone(&agreement),
         };
         let members = Arc::new(Members::default());
         let mut tasks = JoinSet::new();
         tasks.spawn(batcher.run());
         tasks.spawn(sweep.run());
+        tasks.spawn(Arc::clone(&agreement).run());
         let (polled, polling) = (Arc::clone(&members), raft.clone());
         tasks.spawn(async move { polled.poll(&polling).await });
         let reads = Arc::new(Reads::new(raft.clone(), self.options.reads_default, clock));
@@ -135,6 +149,14 @@ impl Node {
         };
         tasks.spawn(steward.run());
         tasks.spawn(suspicion::watch(raft.clone(), Arc::clone(&self.alarms)));
+        let watch = disk::Watch {
+            name: self.first_start.identity().name,
+            raft: raft.clone(),
+            desk: Arc::clone(&self.disk),
+            members: Arc::clone(&members),
+            alarms: Arc::clone(&self.alarms),
+        };
+        tasks.spawn(watch.run());
         let fresh = self
             .running
             .set(Running {
@@ -143,6 +165,7 @@ impl Node {
                 reads,
                 members,
                 council,
+                agreement,
             })
             .is_ok();
         assert!(fresh, "a node runs once");
@@ -166,6 +189,20 @@ impl Node {
     /// The queue of writes, once Raft runs.
     fn write_queue(&self) -> Option<&WriteQueue> {
         self.running.get().map(|running| &running.queue)
+    }
+
+    /// The comparison of states, once Raft runs.
+    fn agreement(&self) -> Option<&Agreement> {
+        self.running.get().map(|running| &*running.agreement)
+    }
+
+    /// Why no write is taken, if none is.
+    fn refuses(&self) -> Option<WriteError> {
+        let agreement = self.agreement()?;
+        if agreement.is_diverged() {
+            return Some(WriteError::Stopping);
+        }
+        agreement.is_split().then_some(WriteError::HashesSplit)
     }
 
     /// Somebody probed in the name of a member, from another data directory.
@@ -193,7 +230,11 @@ impl Node {
         if self.is_stopping() {
             return Err(WriteError::Stopping);
         }
+        if let Some(refusal) = self.refuses() {
+            return Err(refusal);
+        }
         let running = self.running.get().ok_or(WriteError::NoLeader)?;
+        self.check_disk(&running.raft, std::slice::from_ref(&command))?;
         let fate = running
             .queue
             .submit(vec![command])
@@ -216,8 +257,31 @@ impl Node {
             }
             Ok(Fate::NotExecuted) => Err(WriteError::NoLeader),
             Ok(Fate::Overloaded) => Err(WriteError::Overloaded),
+            Ok(Fate::DiskFull) => Err(WriteError::DiskFull),
             Ok(Fate::Unknown) | Err(_) => Err(WriteError::Unknown),
         }
+    }
+
+    /// Refuses what the disks have no room for, and what would wait for a disk that does not answer: a
+    /// follower's own disk does not matter to what it forwards.
+    fn check_disk(&self, raft: &Raft, commands: &[Command]) -> Result<(), WriteError> {
+        let leader = raft.leadership().borrow().leader;
+        let forwards = leader.is_some_and(|leader| leader != raft.me());
+        let admitted = self.disk.admit(commands).and_then(|()| match forwards {
+            true => Ok(()),
+            false => self.disk.admit_as_leader(),
+        });
+        admitted.map_err(|refusal| match refusal {
+            Refusal::Full => WriteError::DiskFull,
+            Refusal::Stalled => WriteError::DiskStalled,
+        })
+    }
+
+    /// Whether a batch that another node forwarded may be proposed here.
+    fn admit_forwarded(&self, commands: &[Command]) -> Result<(), Refusal> {
+        self.disk
+            .admit(commands)
+            .and_then(|()| self.disk.admit_as_leader())
     }
 
     async fn renew_lease(&self, renewal: Renewal) -> Result<Written, WriteError> {
@@ -264,7 +328,7 @@ impl Node {
     pub fn own_status(&self) -> NodeStatus {
         let identity = self.first_start.identity();
         let Some(running) = self.running.get() else {
-            return starting_status(&identity.name);
+            return starting_status(&identity.name, self.disk.part());
         };
         let raft = running.raft.status();
         let view = running.raft.state().view();
@@ -319,6 +383,8 @@ impl Node {
             delta: DeltaPart {
                 oldest_index: view.oldest_cursor(),
             },
+            disk: self.disk.part(),
+            hashes: running.agreement.part(),
             alarms: self.alarms.active(),
         }
     }
@@ -348,6 +414,9 @@ impl Node {
         let Some(running) = self.running.get() else {
             return vec![self.first_start.waits_for()];
         };
+        if running.agreement.is_diverged() {
+            return vec!["its state differs from the majority's".to_owned()];
+        }
         let status = running.raft.status();
         let mut reasons = Vec::new();
         if !self.is_led(&status) {
@@ -365,6 +434,9 @@ impl Node {
             // A learner that stays one serves reads and forwards writes.
             Some(_) => {}
         }
+        if self.disk.is_stalled() {
+            reasons.push("the disk does not answer".to_owned());
+        }
         if !running.reads.is_caught_up() {
             reasons.push("what was committed before the start is not all applied yet".to_owned());
         }
@@ -379,7 +451,7 @@ impl Node {
 /// A node this many entries behind what it knows to be committed is not ready.
 const READY_LAG_MAX: u64 = 100;
 
-fn starting_status(name: &str) -> NodeStatus {
+fn starting_status(name: &str, disk: DiskPart) -> NodeStatus {
     NodeStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         node: NodePart {
@@ -409,6 +481,8 @@ fn starting_status(name: &str) -> NodeStatus {
             allowed_silent: 0,
         },
         delta: DeltaPart::default(),
+        disk,
+        hashes: HashesPart::default(),
         alarms: Vec::new(),
     }
 }
@@ -425,7 +499,12 @@ impl Registrar for Node {
     fn read(&self, options: ReadOptions) -> BoxFuture<'_, Result<Read, ReadError>> {
         Box::pin(async move {
             let running = self.running.get().ok_or(ReadError::NoLeader)?;
-            running.reads.read(options).await
+            let read = running.reads.read(options).await?;
+            // Looked at behind the read: what it shows was known to be right until then.
+            match running.agreement.is_diverged() {
+                true => Err(ReadError::Stopping),
+                false => Ok(read),
+            }
         })
     }
 
@@ -469,6 +548,11 @@ impl Registrar for Node {
             .get()
             .map(|running| running.members.table(&running.raft, &self.own_status()))
             .unwrap_or_default()
+    }
+
+    fn is_sound(&self) -> bool {
+        self.agreement()
+            .is_none_or(|agreement| !agreement.is_diverged())
     }
 
     fn readiness(&self) -> Readiness {

@@ -15,6 +15,7 @@ use crate::store::blocking;
 
 use super::Node;
 use super::batcher::{Fate, Refused};
+use super::disk;
 use super::first_start::FirstStart;
 use super::messages::{Answer, ForwardAnswer, Plan, PlanAnswer, Probe, ProbeAnswer, Request};
 
@@ -56,6 +57,19 @@ impl PeerDesk {
                 let result = node.operate_here(order).await;
                 Ok(Answer::Admin(Box::new(result)))
             }
+            Request::Hashes(_) | Request::Diverged(_) if !self.is_of_my_cluster(from) => {
+                Err(Refusal::NoCluster)
+            }
+            Request::Hashes(findings) => {
+                let node = self.node().ok_or(Refusal::NotReady)?;
+                let agreement = node.agreement().ok_or(Refusal::NotReady)?;
+                Ok(Answer::Hashes(agreement.report(from, findings)))
+            }
+            Request::Diverged(verdict) => {
+                let node = self.node().ok_or(Refusal::NotReady)?;
+                let agreement = node.agreement().ok_or(Refusal::NotReady)?;
+                Ok(Answer::Diverged(agreement.hear(from, verdict).await))
+            }
             Request::Join(request) => {
                 let node = self.node().ok_or(Refusal::NotReady)?;
                 Ok(Answer::Join(node.admit(request).await))
@@ -81,7 +95,16 @@ impl PeerDesk {
     }
 
     async fn forwarded(&self, commands: Vec<Command>) -> ForwardAnswer {
-        let queue = self.node().and_then(|node| node.write_queue().cloned());
+        let node = self.node();
+        match node.as_ref().map(|node| node.admit_forwarded(&commands)) {
+            Some(Err(disk::Refusal::Full)) => return ForwardAnswer::DiskFull,
+            Some(Err(disk::Refusal::Stalled)) => return ForwardAnswer::NotExecuted,
+            Some(Ok(())) | None => {}
+        }
+        if node.as_ref().is_some_and(|node| node.refuses().is_some()) {
+            return ForwardAnswer::NotExecuted;
+        }
+        let queue = node.and_then(|node| node.write_queue().cloned());
         let fate = match queue.map(|queue| queue.submit_here(commands)) {
             Some(Ok(fate)) => fate,
             Some(Err(Refused::Overloaded)) => return ForwardAnswer::Overloaded,
@@ -99,6 +122,7 @@ impl PeerDesk {
             },
             Ok(Fate::NotExecuted) => ForwardAnswer::NotExecuted,
             Ok(Fate::Overloaded) => ForwardAnswer::Overloaded,
+            Ok(Fate::DiskFull) => ForwardAnswer::DiskFull,
             // The batcher went away with the batch in its hands.
             Ok(Fate::Unknown) | Err(_) => ForwardAnswer::Unknown,
         }

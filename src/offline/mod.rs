@@ -7,5 +7,6 @@
 pub mod doctor;
 pub mod dump;
 mod entry_text;
+pub mod replacement;
 pub mod scratch;
 pub mod volume;

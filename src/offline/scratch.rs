@@ -4,10 +4,13 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::{io, process};
+use std::sync::Arc;
+use std::{fs, io, process};
 
-use crate::store::sled_log::{LogCopy, log_bytes};
-use crate::store::{OpenError, StoppedDir};
+use crate::store::files::SharedFiles;
+use crate::store::identity::{IdentityFile, SLOTS};
+use crate::store::sled_log::{END_FILE, LOG_DIR, LogCopy, log_bytes};
+use crate::store::{DirFiles, OpenError, SledLog, StoppedDir};
 
 use super::volume::Volume;
 
@@ -72,6 +75,60 @@ pub fn copy_log(dir: &StoppedDir, parent: &Path) -> Result<(LogCopy, u64), CopyE
     let place = unused(parent).ok_or_else(|| CopyError::Io(io::ErrorKind::AlreadyExists.into()))?;
     let copy = LogCopy::make(dir.root(), place).map_err(CopyError::Log)?;
     Ok((copy, bytes))
+}
+
+/// Opens a copy of identity and log as a start would: what it refuses, a start refuses. `parent` had
+/// room for a copy before. Blocks.
+///
+/// # Errors
+/// The refusal, or [`OpenError::Io`] of the copy.
+pub fn rehearse(dir: &StoppedDir, parent: &Path) -> Result<(), OpenError> {
+    let copying = |source| OpenError::Io {
+        what: "copy the directory".to_owned(),
+        source,
+    };
+    let place = unused(parent).ok_or_else(|| copying(io::ErrorKind::AlreadyExists.into()))?;
+    let stage = Stage(place);
+    stage.fill(dir.root()).map_err(copying)?;
+    let files: SharedFiles = Arc::new(DirFiles::open(&stage.0)?);
+    let Some(identity) = IdentityFile::open(Arc::clone(&files))? else {
+        return Ok(());
+    };
+    let log = SledLog::open(&stage.0, &files, identity)?;
+    log.close().map_err(copying)
+}
+
+/// A copy of identity and log; removed when dropped.
+struct Stage(PathBuf);
+
+impl Stage {
+    fn fill(&self, root: &Path) -> io::Result<()> {
+        fs::create_dir_all(self.0.join(LOG_DIR))?;
+        for name in SLOTS.into_iter().chain([END_FILE]) {
+            copy_if_there(&root.join(name), &self.0.join(name))?;
+        }
+        for entry in fs::read_dir(root.join(LOG_DIR))? {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                fs::copy(entry.path(), self.0.join(LOG_DIR).join(entry.file_name()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn copy_if_there(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::copy(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        copied => copied.map(drop),
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // What stays behind is a copy in a directory for temporary files.
+        drop(fs::remove_dir_all(&self.0));
+    }
 }
 
 /// A name of this process below `parent` that nothing has.

@@ -13,6 +13,7 @@ mod compaction;
 mod error;
 mod failure;
 mod gate;
+mod hash_points;
 mod inbound;
 mod keeper;
 mod log_store;
@@ -36,6 +37,8 @@ mod status;
 mod storage_suite;
 mod suspects;
 mod types;
+#[cfg(test)]
+mod unknown_entries;
 mod watcher;
 
 use std::cmp::Reverse;
@@ -56,7 +59,7 @@ use tokio::time::timeout;
 use crate::codec;
 use crate::registry::{Entry, Outcome};
 use crate::store::log::LogStorage;
-use crate::store::{MemoryFile, SnapshotFiles};
+use crate::store::{MemoryFile, SnapshotFiles, blocking};
 
 use failure::FailureCell;
 use inbound::Inbound;
@@ -72,9 +75,10 @@ use watcher::Members;
 pub use backup::{BACKUPS_MAX, Backup, BackupError};
 pub use change::{ChangeError, FIRST_LATER_ID, MemberChange};
 pub use error::{
-    CallError, Failure, InitializeError, MeetError, ProposeError, ReadIndexError, StartError,
-    TransferError,
+    CallError, Divergence, Failure, InitializeError, MeetError, ProposeError, ReadIndexError,
+    StartError, TransferError,
 };
+pub use hash_points::{HASH_POINTS_MAX, HashPoint};
 pub use look::{
     CoveredView, EntryContent, EntryView, LogPosition, MembershipView, look_at_purge,
     look_at_record, look_at_snapshot, restore,
@@ -88,6 +92,8 @@ pub use types::{Goal, Member};
 
 /// Reads that may wait for an index at once.
 pub const READS_WAITING_MAX: usize = 65_536;
+/// What a snapshot may take beyond a quarter more than the last one, 64 KiB.
+const SNAPSHOT_BYTES_SPARE: u64 = 64 << 10;
 /// How long a hand-over of leadership may take.
 const TRANSFER_MAX: Duration = Duration::from_secs(3);
 
@@ -111,6 +117,16 @@ pub struct RaftParts {
 
 /// A voter not heard of for longer is not handed leadership.
 const ALIVE_MS_MAX: u64 = 2_000;
+
+/// Whether this node stands for election when it hears of no leader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Candidacy {
+    /// It does.
+    #[default]
+    Allowed,
+    /// It leaves it to the others. It votes all the same.
+    Withheld,
+}
 
 /// An entry that was committed and applied here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,6 +161,10 @@ struct Inner {
     /// A place for each backup that is being taken.
     backups: Arc<Semaphore>,
     stopping: watch::Sender<bool>,
+    candidacy: watch::Sender<Candidacy>,
+    snapshots: SnapshotFiles,
+    /// Bytes of entries appended since the last snapshot was begun.
+    appended_bytes: Arc<AtomicU64>,
     /// Aborted when the last handle is dropped; awaited by `shutdown`.
     tasks: tokio::sync::Mutex<JoinSet<()>>,
 }
@@ -357,6 +377,63 @@ impl Raft {
         }
     }
 
+    /// From now on this node stands for election or not. Before it may vote at all it does not.
+    pub fn set_candidacy(&self, candidacy: Candidacy) {
+        self.inner
+            .candidacy
+            .send_if_modified(|now| std::mem::replace(now, candidacy) != candidacy);
+    }
+
+    /// Gives up leadership for certain: asks `to`, or the voter that holds most, to take over, and shows
+    /// no sign of life until somebody has. Returns when another term has begun.
+    ///
+    /// # Errors
+    /// [`TransferError::NotLeader`]; [`TransferError::Stopped`].
+    pub async fn step_aside(&self, to: Option<u64>) -> Result<(), TransferError> {
+        let mut leadership = self.leadership();
+        let left = leadership.borrow_and_update().term;
+        self.inner.core.runtime_config().heartbeat(false);
+        let asked = self.transfer_leadership(to).await;
+        // Who was asked and did not take over leaves a leader that may not propose: the others' election
+        // timeout is what ends that, so this leader stays silent until it has.
+        let gone = match asked {
+            Err(TransferError::NotLeader) => Err(TransferError::NotLeader),
+            _ => leadership
+                .wait_for(|now| now.term > left)
+                .await
+                .map(drop)
+                .map_err(|_ended| TransferError::Stopped),
+        };
+        self.inner.core.runtime_config().heartbeat(true);
+        gone
+    }
+
+    /// Bytes of entries that a snapshot would save.
+    pub fn bytes_since_snapshot(&self) -> u64 {
+        self.inner.appended_bytes.load(Ordering::Relaxed)
+    }
+
+    /// About how many bytes the next snapshot takes on disk, by the last one.
+    pub fn snapshot_bytes_next(&self) -> u64 {
+        let last = self.inner.snapshots.latest().map_or(0, |meta| meta.size);
+        last.saturating_add(last / 4)
+            .saturating_add(SNAPSHOT_BYTES_SPARE)
+    }
+
+    /// Builds a snapshot and purges everything it covers, whatever the settings would keep; of older
+    /// snapshots only the newest is there meanwhile.
+    pub async fn compact(&self) {
+        let snapshots = self.inner.snapshots.clone();
+        if let Err(error) = blocking(move || snapshots.keep_newest()).await {
+            tracing::warn!(%error, "an older snapshot could not be removed");
+        }
+        self.snapshot_now().await;
+        let covered = compaction::snapshot_index(&self.inner.core);
+        if self.inner.core.trigger().purge_log(covered).await.is_err() {
+            tracing::debug!("Raft ended before the log was purged");
+        }
+    }
+
     /// Builds a snapshot of what is applied, and purges what it covers. Returns when it is on disk, or
     /// when Raft has ended.
     pub async fn snapshot_now(&self) {
@@ -379,13 +456,13 @@ impl Raft {
     /// Stops. The log and the connections are closed by whoever opened them.
     pub async fn shutdown(self) {
         self.inner.stopping.send_replace(true);
+        self.inner.keeper.finish().await;
         if let Err(error) = self.inner.core.shutdown().await {
             tracing::warn!(%error, "Raft did not end by itself");
         }
         let mut tasks = self.inner.tasks.lock().await;
         tasks.abort_all();
         while tasks.join_next().await.is_some() {}
-        self.inner.keeper.write().await;
     }
 
     /// Members whose data directory is not the one the cluster knows, and why, as it changes.
@@ -400,6 +477,11 @@ impl Raft {
         if members.values().any(|member| member.name == name) {
             self.inner.suspects.accuse(name, service::FOREIGN);
         }
+    }
+
+    /// Ends this node's Raft for a reason that was found above it; the first one counts.
+    pub fn give_up(&self, failure: Failure) {
+        self.inner.failure.fail(failure);
     }
 
     /// Set once, when Raft is dead for good: the process must end.

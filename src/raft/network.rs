@@ -32,8 +32,8 @@ use super::watcher::Members;
 
 /// The pause between attempts to reach a peer that is down.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
-/// The longest pause between attempts to send a snapshot, each of which may send all of it.
-const SNAPSHOT_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// The longest pause between attempts to send a snapshot: each goes on where the last was cut off.
+const SNAPSHOT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Makes a client for each peer and purpose.
 pub(super) struct Network {
@@ -121,6 +121,10 @@ impl PeerClient {
         )))
     }
 
+    #[expect(
+        clippy::result_large_err,
+        reason = "openraft's error holds a member, and openraft wants it by value"
+    )]
     /// On the log channel: connects only once there is something to send.
     async fn stream_log<S>(&mut self, input: S) -> Result<Answers<'_>, RpcError>
     where

@@ -193,6 +193,12 @@ impl RaftService {
         self.failure.fail(Failure::Identity(why));
     }
 
+    /// A member's address is that of a cluster which was made of this node's by force.
+    pub(super) fn is_said_to_have_ended(&self, addr: &str, successor: u128) {
+        let why = format!("the node at {addr} goes on as cluster {successor:032x} since then");
+        self.failure.fail(Failure::ClusterEnded(why));
+    }
+
     /// Whether `peer` is no member any more, and since which entry.
     pub(super) fn refuse_removed(&self, peer: &PeerIdentity) -> Option<u64> {
         // Who has no number yet is told when it asks to join.

@@ -32,7 +32,7 @@ use super::status::Leadership;
 use super::suspects::Suspects;
 use super::types::{Membership, TypeConfig};
 use super::watcher::{Members, Watcher};
-use super::{Inner, RaftParts};
+use super::{Candidacy, Inner, RaftParts};
 
 /// The pause between two attempts to meet the others after a start.
 const GREET_PAUSE: Duration = Duration::from_millis(100);
@@ -101,6 +101,9 @@ async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, 
         keeper: Arc::clone(&keeper),
         backups: Arc::new(Semaphore::new(BACKUPS_MAX)),
         stopping: watch::Sender::new(false),
+        candidacy: watch::Sender::new(Candidacy::Allowed),
+        snapshots: parts.snapshots.clone(),
+        appended_bytes: log.appended_bytes(),
         tasks: AsyncMutex::new(JoinSet::new()),
     };
     let mut tasks = inner.tasks.lock().await;
@@ -108,7 +111,12 @@ async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, 
     tasks.spawn(rounds(&inner).run(read_queue));
     tasks.spawn(compaction(&inner, parts.settings, &log).run());
     tasks.spawn(keeper.run());
-    tasks.spawn(meet_the_others(service, parts.peers, inner.members.clone()));
+    let candidacy = inner.candidacy.subscribe();
+    let greeting = meet_the_others(Arc::clone(&service), parts.peers, inner.members.clone());
+    tasks.spawn(async move {
+        greeting.await;
+        stand_when_allowed(&service.core, candidacy).await;
+    });
     drop(tasks);
     inner.core.run();
     Ok(inner)
@@ -205,7 +213,7 @@ async fn build_core(parts: &RaftParts, disk: Disk, members: Members) -> Result<C
     Ok(core)
 }
 
-/// Shakes hands with the others until a quorum was met, and lets this node stand for election.
+/// Shakes hands with the others until a quorum was met and this node may vote.
 async fn meet_the_others(service: Arc<RaftService>, peers: Peers, members: Members) {
     let greeting = async {
         loop {
@@ -219,7 +227,17 @@ async fn meet_the_others(service: Arc<RaftService>, peers: Peers, members: Membe
         () = service.gate.opened() => {}
         () = greeting => {}
     }
-    service.core.runtime_config().elect(true);
+}
+
+/// Lets this node stand for election as long as it is allowed to.
+async fn stand_when_allowed(core: &Core, mut candidacy: watch::Receiver<Candidacy>) {
+    loop {
+        let allowed = *candidacy.borrow_and_update() == Candidacy::Allowed;
+        core.runtime_config().elect(allowed);
+        if candidacy.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Which snapshots are this node's own.

@@ -8,18 +8,21 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::http;
 use crate::net::{Listener, SharedNetwork};
 use crate::node::{FirstStart, Node, PeerDesk, Plan};
-use crate::raft::{Goal, Member, PeerIdentity, Peers, Raft, RaftParts};
+use crate::raft::{Failure, Goal, Member, PeerIdentity, Peers, Raft, RaftParts};
+use crate::store::files::SharedFiles;
 use crate::store::identity::{IdentityFile, PlannedMember};
 use crate::store::log::{LogBounds, LogStorage};
-use crate::store::{MemoryFile, OpenError, SnapshotFiles, blocking};
+use crate::store::{Ancestry, DiskHealth, MemoryFile, OpenError, SnapshotFiles, blocking};
 
 use super::config::Config;
+use super::evidence;
 use super::exit::ExitReason;
 use super::translate;
 use super::world::World;
@@ -30,7 +33,7 @@ const STOP_MAX: Duration = Duration::from_secs(10);
 const TRANSFER_MAX: Duration = Duration::from_secs(3);
 
 /// How long connections may take to be cut when nothing is waited for any more.
-const HALT_MAX: Duration = Duration::from_secs(1);
+const HALT_MAX: Duration = Duration::from_millis(500);
 
 /// A node.
 pub struct Server;
@@ -55,10 +58,13 @@ impl Server {
         stop: impl Future<Output = ()>,
     ) -> Result<(), ExitReason> {
         tokio::pin!(stop);
+        let disk = world.disk.failure.clone();
         let (starting, mut listeners) = Starting::prepare(&config, world).await?;
         let peers = starting.peers.clone();
         let started = tokio::select! {
+            biased;
             () = &mut stop => Ok(None),
+            why = disk.wait() => Err(translate::disk_failed(&why)),
             started = starting.start_raft(&config) => started.map(Some),
             Some(ended) = listeners.join_next() => Err(listener_ended(ended)),
         };
@@ -76,7 +82,10 @@ impl Server {
         };
         let mut running = starting.run(disk_and_raft, listeners);
         let failed = tokio::select! {
+            biased;
             () = &mut stop => None,
+            // Before Raft, which would say the same with fewer words.
+            why = disk.wait() => Some(translate::disk_failed(&why)),
             reason = running.until_it_fails() => Some(reason),
         };
         match failed {
@@ -114,6 +123,7 @@ struct Starting {
 impl Starting {
     async fn prepare(config: &Config, world: World) -> Result<(Self, JoinSet<()>), ExitReason> {
         let identity = open_identity(config, &world).await?;
+        let ancestry = read_ancestry(&world).await?;
         let http_listener = listen(&world.network, config.listen.http.as_str()).await?;
         let peer_listener = listen(&world.network, config.listen.peer.as_str()).await?;
         let me = translate::planned_member(
@@ -132,14 +142,19 @@ impl Starting {
             peer_identity(&identity),
             handler,
         );
-        let node = Node::new(Arc::clone(&first_start), translate::node_options(config));
+        peers.set_ended_cluster(ancestry.and_then(|ancestry| ancestry.ended_cluster()));
+        let node = Node::new(
+            Arc::clone(&first_start),
+            translate::node_options(config),
+            world.disk.clone(),
+        );
         let stopping = watch::Sender::new(false);
         let mut tasks = JoinSet::new();
         let app = http::App::new(
             Arc::clone(&node),
             Arc::clone(&world.clock),
             translate::http_limits(config),
-            prometheus_client::registry::Registry::default(),
+            disk_metrics(&world.disk),
         );
         tasks.spawn(http::serve(
             http_listener,
@@ -239,6 +254,7 @@ impl Starting {
         Running {
             raft,
             log,
+            files: self.world.files,
             node: self.node,
             peers: self.peers,
             stopping: self.stopping,
@@ -259,6 +275,7 @@ struct Disk {
 struct Running {
     raft: Raft,
     log: Arc<dyn LogStorage>,
+    files: SharedFiles,
     node: Arc<Node>,
     peers: Peers,
     stopping: watch::Sender<bool>,
@@ -272,8 +289,10 @@ impl Running {
         let mut failure = self.raft.failure();
         loop {
             // Looked at before waiting: it may have failed before anybody listened.
-            if let Some(failed) = failure.borrow_and_update().as_ref() {
-                return translate::failure(failed);
+            let failed = failure.borrow_and_update().clone();
+            if let Some(failed) = failed {
+                self.keep_evidence(&failed).await;
+                return translate::failure(&failed);
             }
             tokio::select! {
                 Some(ended) = self.listeners.join_next() => return listener_ended(ended),
@@ -284,6 +303,17 @@ impl Running {
                     return ExitReason::internal("Raft ended by itself", "", "look at the log above, then start again");
                 },
             }
+        }
+    }
+
+    /// A state that differs is shown to nobody any more, so its figures are kept for a look.
+    async fn keep_evidence(&self, failed: &Failure) {
+        let Failure::Diverged(found) = *failed else {
+            return;
+        };
+        let files = Arc::clone(&self.files);
+        if let Err(error) = blocking(move || evidence::write(&files, &found)).await {
+            tracing::warn!(%error, "the evidence was not written");
         }
     }
 
@@ -331,6 +361,20 @@ impl Running {
 /// The id of the first name in the list, which alone initialises.
 const FOUNDER: u64 = 1;
 
+/// What only the disk's own room can count.
+fn disk_metrics(disk: &DiskHealth) -> Registry {
+    let mut registry = Registry::default();
+    registry
+        .sub_registry_with_prefix("eureka_raft")
+        .register_with_unit(
+            "fsync_duration",
+            "From the first write of a batch of the log to the end of its sync",
+            Unit::Seconds,
+            disk.syncs.histogram(),
+        );
+    registry
+}
+
 async fn open_identity(config: &Config, world: &World) -> Result<IdentityFile, ExitReason> {
     let files = Arc::clone(&world.files);
     let (name, fresh_id) = (config.node.name.clone(), world.fresh_id);
@@ -350,6 +394,13 @@ async fn open_identity(config: &Config, world: &World) -> Result<IdentityFile, E
         format!("this node is configured as {:?}", config.node.name),
         "give each node its own node.data_dir",
     ))
+}
+
+async fn read_ancestry(world: &World) -> Result<Option<Ancestry>, ExitReason> {
+    let files = Arc::clone(&world.files);
+    blocking(move || Ancestry::read(&files))
+        .await
+        .map_err(|error| translate::open_error(&error))
 }
 
 async fn listen(network: &SharedNetwork, addr: &str) -> Result<Box<dyn Listener>, ExitReason> {

@@ -177,6 +177,15 @@ pub(super) fn start_error(error: &StartError) -> ExitReason {
     }
 }
 
+/// Why a node ends whose disk refused or did not answer; `why` names operation and file.
+pub(super) fn disk_failed(why: &str) -> ExitReason {
+    ExitReason::storage(
+        "storage failed; nothing was acknowledged after it",
+        why,
+        "check the disk and its free space, then start again",
+    )
+}
+
 pub(super) fn failure(failure: &Failure) -> ExitReason {
     match failure {
         Failure::Storage(why) => ExitReason::storage(
@@ -187,6 +196,16 @@ pub(super) fn failure(failure: &Failure) -> ExitReason {
         Failure::Identity(why) => {
             ExitReason::identity("this node's disk went back in time", why, RIGHT_DISK)
         }
+        Failure::ClusterEnded(why) => ExitReason::identity(
+            "this node's cluster was ended by recover force",
+            why,
+            "keep the directory for a look; add this node to the new cluster with an empty one",
+        ),
+        Failure::Diverged(_) => ExitReason::storage(
+            "this node's state differs from the majority's",
+            failure.to_string(),
+            "start it again once; if it differs again: eureka-raft recover replace-disk",
+        ),
         Failure::Removed(index) => removed(*index),
         Failure::Newer(why) => ExitReason::configuration(
             "the cluster's log holds what this release cannot read",

@@ -11,7 +11,8 @@ use crate::net::{SharedNetwork, TcpNetwork};
 use crate::store::files::SharedFiles;
 use crate::store::identity::IdentityFile;
 use crate::store::log::LogStorage;
-use crate::store::{DirFiles, OpenError, SledLog};
+use crate::store::space::SpaceLimits;
+use crate::store::{DirFiles, DiskHealth, LatchedFiles, OpenError, SledLog};
 
 /// Opens the log that belongs to an identity. Blocks.
 pub type OpenLog =
@@ -25,6 +26,8 @@ pub struct World {
     pub network: SharedNetwork,
     /// The files under identity and snapshots.
     pub files: SharedFiles,
+    /// What is known of the disk under both.
+    pub disk: DiskHealth,
     /// The engine under the log.
     pub open_log: OpenLog,
     /// 128 bits that nobody else has; called at most twice in a data directory's life.
@@ -33,21 +36,26 @@ pub struct World {
 
 impl World {
     /// The operating system's clock and sockets, and the data directory `root`, created if absent and
-    /// locked. Blocks.
+    /// locked. On a full volume ballast is given up before anything else is written. Blocks.
     ///
     /// # Errors
     /// [`OpenError`] if the directory cannot be created or is in use.
-    pub fn real(root: &Path) -> Result<Self, OpenError> {
-        let files: SharedFiles = Arc::new(DirFiles::open(root)?);
+    pub fn real(root: &Path, limits: &SpaceLimits) -> Result<Self, OpenError> {
+        let plain: SharedFiles = Arc::new(DirFiles::open(root)?);
+        // Not latched: no room for ballast is no failure.
+        let disk = DiskHealth::open(Arc::clone(&plain), limits)?;
+        let files: SharedFiles = Arc::new(LatchedFiles::new(plain, disk.failure.clone()));
         let (log_files, log_root) = (Arc::clone(&files), root.to_owned());
+        let log_disk = disk.clone();
         let open_log: OpenLog = Arc::new(move |identity| {
-            let log = SledLog::open(&log_root, &log_files, identity)?;
+            let log = SledLog::open_on(&log_root, &log_files, identity, log_disk.clone())?;
             Ok(Arc::new(log) as Arc<dyn LogStorage>)
         });
         Ok(Self {
             clock: Arc::new(SystemClock::new()),
             network: Arc::new(TcpNetwork),
             files,
+            disk,
             open_log,
             fresh_id: random_id,
         })

@@ -9,8 +9,12 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{FallocateFlags, fallocate, statvfs};
+use rustix::io::Errno;
+
 use super::error::OpenError;
-use super::files::{File, Files};
+use super::files::{File, Files, write_zeros};
+use super::space::Space;
 
 /// The file whose lock keeps a second process out of the data directory.
 pub const LOCK_FILE: &str = "LOCK";
@@ -105,6 +109,21 @@ impl Files for DirFiles {
         names.sort();
         Ok(names)
     }
+
+    fn space(&self) -> io::Result<Space> {
+        let volume = statvfs(&self.root)?;
+        // File systems that make inodes as they go say 0.
+        let inodes = |count: u64| match volume.f_files {
+            0 => u64::MAX,
+            _ => count,
+        };
+        Ok(Space {
+            free_bytes: volume.f_bavail.saturating_mul(volume.f_frsize),
+            total_bytes: volume.f_blocks.saturating_mul(volume.f_frsize),
+            free_inodes: inodes(volume.f_favail),
+            total_inodes: inodes(volume.f_files),
+        })
+    }
 }
 
 /// A child process that is being started by the last holder has a copy of the lock until it runs its
@@ -150,6 +169,15 @@ impl File for DirFile {
 
     fn sync(&mut self) -> io::Result<()> {
         self.file.sync_data()
+    }
+
+    fn allocate(&mut self, bytes: u64) -> io::Result<()> {
+        match fallocate(&self.file, FallocateFlags::empty(), 0, bytes) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+                write_zeros(bytes, |at, zeros| self.write_at(at, zeros))
+            }
+            allocated => Ok(allocated?),
+        }
     }
 }
 

@@ -6,6 +6,8 @@
 use std::io;
 use std::sync::Arc;
 
+use super::space::Space;
+
 /// One directory of files. Names have no path separators except one sub-directory level (`snapshots/x`).
 ///
 /// Nothing is durable until `sync` of the file, and its name not until `sync_dir`.
@@ -24,6 +26,10 @@ pub trait Files: Send + Sync + 'static {
     fn sync_dir(&self, name: &str) -> io::Result<()>;
     /// The names in directory `name`, sorted.
     fn list(&self, name: &str) -> io::Result<Vec<String>>;
+    /// What the volume has. A simulated disk has no bound unless it says so.
+    fn space(&self) -> io::Result<Space> {
+        Ok(Space::BOUNDLESS)
+    }
 }
 
 /// One open file.
@@ -40,6 +46,28 @@ pub trait File: Send + 'static {
     fn len(&self) -> io::Result<u64>;
     /// Makes everything written so far durable (`fdatasync`). Never retried after an error.
     fn sync(&mut self) -> io::Result<()>;
+    /// Takes `bytes` of the volume for this empty file, whether or not anything is written to them.
+    fn allocate(&mut self, bytes: u64) -> io::Result<()> {
+        write_zeros(bytes, |at, zeros| self.write_at(at, zeros))
+    }
+}
+
+/// Bytes written at a time where a file system cannot allocate.
+const ALLOCATE_CHUNK: usize = 64 << 10;
+
+/// [`File::allocate`] where there is no other way.
+pub(super) fn write_zeros(
+    bytes: u64,
+    mut write_at: impl FnMut(u64, &[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let zeros = [0; ALLOCATE_CHUNK];
+    let mut at = 0;
+    while at < bytes {
+        let chunk = usize::try_from(bytes - at).map_or(zeros.len(), |left| left.min(zeros.len()));
+        write_at(at, &zeros[..chunk])?;
+        at += chunk as u64;
+    }
+    Ok(())
 }
 
 /// Files shared by the parts of one node.

@@ -13,6 +13,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::files::{File, Files};
+use super::space::Space;
 
 /// What a disk writes in one piece.
 const SECTOR: usize = 512;
@@ -31,6 +32,10 @@ struct Disk {
     steps: u64,
     /// The step from which on everything fails, if it is to.
     fails_at: Option<u64>,
+    /// How many bytes it holds, if it has a bound.
+    capacity: Option<u64>,
+    /// How many more files may be created, if that is bounded.
+    inodes_left: Option<u64>,
 }
 
 #[derive(Default, Clone)]
@@ -96,6 +101,12 @@ impl MemFiles {
         self.disk().fails_at = Some(step);
     }
 
+    /// From now on the disk holds `bytes` in all, and `inodes` more files; a write beyond is refused.
+    pub fn bound(&self, bytes: u64, inodes: u64) {
+        let mut disk = self.disk();
+        (disk.capacity, disk.inodes_left) = (Some(bytes), Some(inodes));
+    }
+
     /// The disk after a power cut now, healthy: everything synced, and of the rest what `seed` says.
     pub fn crash(&self, seed: u64) -> Self {
         let disk = self.disk();
@@ -150,6 +161,31 @@ impl Disk {
             return Err(io::Error::other("the simulated disk fails"));
         }
         self.steps += 1;
+        Ok(())
+    }
+
+    /// Bytes in files that have a name.
+    fn used(&self) -> u64 {
+        let named = self.dirs.values().flat_map(|dir| dir.now.values());
+        named
+            .map(|inode| self.inodes[*inode].now.len() as u64)
+            .sum()
+    }
+
+    /// Refuses `more` bytes if they do not fit.
+    fn check_room(&self, more: usize) -> io::Result<()> {
+        match self.capacity {
+            Some(capacity) if self.used() + more as u64 > capacity => {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn take_inode(&mut self) -> io::Result<()> {
+        if let Some(left) = &mut self.inodes_left {
+            *left = left.checked_sub(1).ok_or(io::ErrorKind::StorageFull)?;
+        }
         Ok(())
     }
 
@@ -254,6 +290,7 @@ impl Files for MemFiles {
         let inode = match disk.dir(dir)?.now.get(file) {
             Some(inode) => *inode,
             None => {
+                disk.take_inode()?;
                 disk.inodes.push(Inode::default());
                 let inode = disk.inodes.len() - 1;
                 disk.dir(dir)?.name(Naming::Link(file.to_owned(), inode));
@@ -291,6 +328,7 @@ impl Files for MemFiles {
         disk.find(name)?;
         let (dir, file) = split(name);
         disk.dir(dir)?.name(Naming::Unlink(file.to_owned()));
+        disk.inodes_left = disk.inodes_left.map(|left| left + 1);
         Ok(())
     }
 
@@ -317,6 +355,21 @@ impl Files for MemFiles {
         }
         Ok(names)
     }
+
+    fn space(&self) -> io::Result<Space> {
+        let disk = self.disk();
+        let Some(total_bytes) = disk.capacity else {
+            return Ok(Space::BOUNDLESS);
+        };
+        let files: usize = disk.dirs.values().map(|dir| dir.now.len()).sum();
+        let free_inodes = disk.inodes_left.unwrap_or(u64::MAX);
+        Ok(Space {
+            free_bytes: total_bytes.saturating_sub(disk.used()),
+            total_bytes,
+            free_inodes,
+            total_inodes: free_inodes.saturating_add(files as u64),
+        })
+    }
 }
 
 struct MemFile {
@@ -338,6 +391,8 @@ impl File for MemFile {
         let mut disk = self.disk.disk();
         disk.step()?;
         let offset = usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let held = disk.inodes[self.inode].now.len();
+        disk.check_room((offset + buf.len()).saturating_sub(held))?;
         let write = Write::At(offset, buf.to_vec());
         let inode = &mut disk.inodes[self.inode];
         write.apply(&mut inode.now, usize::MAX);

@@ -138,21 +138,22 @@ impl Rebuild {
         }
         for name in names(&self.staging())? {
             if is_content(&name) && name != PHASE_FILE {
-                fs::rename(self.staging().join(&name), self.path(&name))?;
+                rename(&self.staging().join(&name), &self.path(&name))?;
             }
         }
         self.files.sync_dir("")?;
         // One step from "unfinished" to "done".
-        fs::rename(self.staging(), self.path(DONE_DIR))?;
+        rename(&self.staging(), &self.path(DONE_DIR))?;
         self.files.sync_dir("")?;
         remove_folder(&self.path(DONE_DIR))
     }
 
     /// Moves what the directory held. None of the new content is in it yet.
     fn keep(&self, kept: &str) -> io::Result<()> {
+        step()?;
         self.files.create_dir(kept)?;
         for name in self.content()? {
-            fs::rename(self.path(&name), self.path(kept).join(&name))?;
+            rename(&self.path(&name), &self.path(kept).join(&name))?;
         }
         self.files.sync_dir(kept)?;
         self.files.sync_dir("")
@@ -161,10 +162,11 @@ impl Rebuild {
     /// Notes the phase: whole or not at all.
     fn note(&self, phase: &str) -> io::Result<()> {
         let temp = self.staging().join("phase.tmp");
+        step()?;
         let mut file = File::create(&temp)?;
         file.write_all(phase.as_bytes())?;
         file.sync_all()?;
-        fs::rename(&temp, self.staging().join(PHASE_FILE))?;
+        rename(&temp, &self.staging().join(PHASE_FILE))?;
         self.files.sync_dir(REBUILD_DIR)
     }
 
@@ -188,9 +190,106 @@ fn names(folder: &Path) -> io::Result<Vec<String>> {
         .collect()
 }
 
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    step()?;
+    fs::rename(from, to)
+}
+
+/// Before each change: where a test ends the process.
+fn step() -> io::Result<()> {
+    #[cfg(test)]
+    tests::die_here()?;
+    Ok(())
+}
+
 fn remove_folder(folder: &Path) -> io::Result<()> {
+    step()?;
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::collections::BTreeMap;
+
+    use super::super::identity::IdentityFile;
+    use super::*;
+
+    thread_local! {
+        /// Changes until the process "dies"; `None`: it lives.
+        static STEPS_LEFT: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+
+    pub(super) fn die_here() -> io::Result<()> {
+        match STEPS_LEFT.get() {
+            Some(0) => Err(io::Error::other("killed")),
+            left => {
+                STEPS_LEFT.set(left.map(|left| left - 1));
+                Ok(())
+            }
+        }
+    }
+
+    type Content = BTreeMap<String, String>;
+
+    fn content(folder: &Path) -> Content {
+        let names = names(folder).unwrap_or_default();
+        let files = names.into_iter().filter(|name| is_content(name));
+        files
+            .map(|name| {
+                let text = fs::read_to_string(folder.join(&name));
+                (name, text.unwrap())
+            })
+            .collect()
+    }
+
+    fn write(folder: &Path, names: &[&str], text: &str) -> Content {
+        for name in names {
+            fs::write(folder.join(name), text).unwrap();
+        }
+        content(folder)
+    }
+
+    /// Ends the process before its `steps`-th change, starts it again, and tells whether it had come to
+    /// its end by itself.
+    fn killed_after(steps: usize, old: &[&str]) -> bool {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        let old = write(root, old, "old");
+        let rebuild = Rebuild::open(root).unwrap();
+        let new = write(&rebuild.begin().unwrap(), &["META.a", "log"], "new");
+        STEPS_LEFT.set(Some(steps));
+        let finished = rebuild.install("x").is_ok();
+        STEPS_LEFT.set(None);
+        drop(rebuild);
+        if content(root) != new || root.join(REBUILD_DIR).exists() {
+            let files = std::sync::Arc::new(DirFiles::open(root).unwrap());
+            let refused = IdentityFile::open(files).unwrap_err();
+            assert!(matches!(refused, OpenError::Interrupted { .. }), "{steps}");
+        }
+        let rebuild = Rebuild::open(root).unwrap();
+        match rebuild.resume().unwrap() {
+            Interrupted::No if content(root) != new => assert_eq!(content(root), old, "{steps}"),
+            _ => {
+                assert_eq!(content(root), new, "{steps}");
+                let kept = content(&rebuild.kept("x"));
+                assert_eq!(kept, old, "{steps}: what was there is kept");
+            }
+        }
+        assert_eq!(rebuild.content().unwrap().len(), content(root).len());
+        assert!(!root.join(REBUILD_DIR).exists() && !root.join(DONE_DIR).exists());
+        finished
+    }
+
+    #[test]
+    fn killed_before_any_change_a_directory_is_old_or_new_when_run_again() {
+        for old in [&[][..], &["META.a", "META.b", "LOG.end", "log"]] {
+            let first = (0..100).find(|steps| killed_after(*steps, old));
+            let changes = first.expect("it ends");
+            assert!(changes > old.len() + 4, "{changes} changes were killed");
+        }
     }
 }

@@ -77,6 +77,9 @@ class Watch:
     def _note(self, node, starts, status):
         cluster, state, log = status["cluster"], status["state"], status["log"]
         term = cluster["term"]
+        # Before it has opened its log a node has no term to speak of.
+        if status["node"]["role"] == "starting":
+            return
         self.terms.append((time.monotonic(), node.name, term))
         if status["node"]["role"] == "leader":
             self.claims.add((term, node.name))

@@ -13,7 +13,7 @@ use eureka_raft::store::identity::{
     Identity, IdentityFile, JoinMark, PlannedMember, SLOT_BYTES, SLOTS, StoredVote,
 };
 use eureka_raft::store::snapshot_files::SnapshotName;
-use eureka_raft::store::{MemFiles, SnapshotFiles};
+use eureka_raft::store::{Ancestry, MemFiles, SnapshotFiles};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -114,6 +114,20 @@ fn an_identity_of_the_first_version_is_read() {
     file.update(|stored| stored.durable_mark += 1).unwrap();
     let again = IdentityFile::open(shared).unwrap().unwrap();
     assert_eq!(again.get().durable_mark, expected.durable_mark + 1);
+}
+
+#[test]
+fn where_a_directory_came_from_is_frozen() {
+    let restored = Ancestry::Restored {
+        cluster: Some(300),
+        index: 7,
+    };
+    assert_frozen(&restored, "e5011001010006000000695715bd0001fb2c0107");
+    let forced = Ancestry::Forced {
+        cluster: 300,
+        index: 7,
+    };
+    assert_frozen(&forced, "e5011001010005000000083a760b01fb2c0107");
 }
 
 #[test]

@@ -46,3 +46,33 @@ pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let started = Instant::now();
     (work(), started.elapsed())
 }
+
+/// As [`eventually`], without a pause between two looks: for what is over in a millisecond.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "real processes live in real time"
+)]
+pub fn closely<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// As [`outlast`], to the microsecond.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "real processes live in real time"
+)]
+pub fn outlast_closely(duration: Duration) {
+    let until = Instant::now() + duration;
+    closely(
+        "the time has passed",
+        duration + Duration::from_secs(5),
+        || (Instant::now() >= until).then_some(()),
+    );
+}

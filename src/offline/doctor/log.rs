@@ -8,8 +8,8 @@ use std::path::Path;
 
 use super::replay::Replay;
 use super::snapshots::{Base, Restored};
-use super::{Cause, Finding, REPLACE};
-use crate::offline::scratch::{CopyError, copy_log};
+use super::{Cause, Finding, REPLACE, Verdict};
+use crate::offline::scratch::{CopyError, copy_log, rehearse};
 use crate::registry::Registry;
 use crate::store::files::SharedFiles;
 use crate::store::identity::Identity;
@@ -64,6 +64,8 @@ pub(super) fn examine(log: &Log<'_>, restored: Restored) -> Vec<Finding> {
     found.push(end_mark(log.files, end));
     found.push(reach(purged, covered, &damaged));
     found.push(state(&replay));
+    drop(copy);
+    found.push(rehearsal(log, &found));
     found.push(stop(end, log));
     found.push(wall_times(&replay, log.wall_ms));
     found
@@ -230,6 +232,19 @@ fn state(replay: &Replay) -> Finding {
             view.index()
         ),
     )
+}
+
+/// What a start itself would say to identity and log.
+fn rehearsal(log: &Log<'_>, found: &[Finding]) -> Finding {
+    let id = "log.starts";
+    let fails = |finding: &&Finding| finding.verdict == Verdict::Fail;
+    if let Some(failed) = found.iter().find(fails) {
+        return Finding::skipped(id, format!("{} says why not", failed.id));
+    }
+    match rehearse(log.dir, log.scratch) {
+        Ok(()) => Finding::ok(id, "a start takes identity and log"),
+        Err(error) => Finding::refused(id, &error),
+    }
 }
 
 /// A clean stop leaves the mark at the last committed entry.

@@ -13,7 +13,7 @@ use crate::store::files::SharedFiles;
 use crate::store::identity::{IdentityFile, PlannedMember, StoredVote};
 use crate::store::log::LogStorage;
 use crate::store::snapshot_files::SnapshotName;
-use crate::store::{DirFiles, Interrupted, Origin, Rebuild, SledLog, SnapshotFiles};
+use crate::store::{Ancestry, DirFiles, Interrupted, Rebuild, SledLog, SnapshotFiles};
 
 use super::super::records::{Position, purge_note, snapshot_note};
 use super::super::snapshots;
@@ -85,7 +85,7 @@ pub fn restore(
             found: found.clone(),
         });
     }
-    let origin = origin_of(&backup);
+    let ancestry = ancestry_of(&backup);
     let term = backup.last().term;
     let founder = Member {
         id: FIRST_ID,
@@ -99,7 +99,7 @@ pub fn restore(
         cluster: ids.cluster,
         founder,
         term,
-        origin,
+        ancestry,
     };
     founding.replace(&rebuild, backup.into_registry(), "restore")
 }
@@ -111,12 +111,12 @@ fn completed(
     name: &str,
 ) -> Result<Option<Founded>, OfflineError> {
     let files = rebuild.files();
-    let origin = Origin::read(&files)?;
+    let ancestry = Ancestry::read(&files)?;
     let identity = IdentityFile::open(files)?.map(|file| file.get());
-    let (Some(origin), Some(identity)) = (origin, identity) else {
+    let (Some(ancestry), Some(identity)) = (ancestry, identity) else {
         return Ok(None);
     };
-    let same = origin == origin_of(backup) && identity.name == name;
+    let same = ancestry == ancestry_of(backup) && identity.name == name;
     let founded = identity.cluster_id.map(|cluster| Founded {
         cluster,
         name: identity.name,
@@ -127,8 +127,8 @@ fn completed(
     Ok(founded.filter(|_| same))
 }
 
-fn origin_of(backup: &BackupFile) -> Origin {
-    Origin::Restored {
+fn ancestry_of(backup: &BackupFile) -> Ancestry {
+    Ancestry::Restored {
         cluster: backup.cluster(),
         index: backup.last().index,
     }
@@ -140,7 +140,7 @@ pub(super) struct Founding {
     pub(super) founder: Member,
     /// The last term of the old cluster: votes go on from it.
     pub(super) term: u64,
-    pub(super) origin: Origin,
+    pub(super) ancestry: Ancestry,
 }
 
 impl Founding {
@@ -200,9 +200,9 @@ impl Founding {
             identity.durable_mark = at.index;
         });
         updated.map_err(OfflineError::io("write the new identity"))?;
-        self.origin
+        self.ancestry
             .write(&files)
-            .map_err(OfflineError::io("write ORIGIN"))
+            .map_err(OfflineError::io("write ANCESTRY"))
     }
 
     fn write_snapshot(

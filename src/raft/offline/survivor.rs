@@ -13,11 +13,11 @@ use crate::registry::{Entry, Registry};
 use crate::store::files::SharedFiles;
 use crate::store::identity::{Identity, IdentityFile};
 use crate::store::log::LogStorage;
-use crate::store::{Interrupted, Origin, Rebuild, SledLog, SnapshotFiles};
+use crate::store::{Ancestry, Interrupted, Rebuild, SledLog, SnapshotFiles};
 
 use super::super::records::{Position, from_record};
 use super::super::snapshots::SnapshotFile;
-use super::super::types::{LogEntry, LogId, Member, Membership};
+use super::super::types::{Goal, LogEntry, LogId, Member, Membership};
 use super::backup_file::members_of;
 use super::founding::{Founded, Founding, FreshIds};
 use super::{KnownMember, LastEntry, OfflineError};
@@ -158,10 +158,11 @@ impl Survivor {
             cluster: ids.cluster,
             founder: Member {
                 incarnation: ids.incarnation,
+                goal: Goal::Stay,
                 ..self.me
             },
             term: last.term.max(voted),
-            origin: Origin::Forced {
+            ancestry: Ancestry::Forced {
                 cluster: self.cluster,
                 index: last.index,
             },

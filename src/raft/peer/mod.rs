@@ -107,6 +107,8 @@ pub(super) struct Inner {
     service: OnceLock<Arc<RaftService>>,
     /// Guards who this node is; held for a copy.
     identity: Mutex<PeerIdentity>,
+    /// Guards the cluster that ended for this one to begin, if one did; held for a copy.
+    ended: Mutex<Option<u128>>,
     /// Guards the control links by address; held for a map operation. As many as addresses were ever
     /// asked: those of `initial_members` and of the members.
     links: Mutex<BTreeMap<String, Arc<Link>>>,
@@ -137,6 +139,7 @@ impl Peers {
             handler,
             service: OnceLock::new(),
             identity: Mutex::new(identity),
+            ended: Mutex::default(),
             links: Mutex::default(),
             heard_at: Mutex::default(),
             logged: Mutex::default(),
@@ -155,6 +158,11 @@ impl Peers {
         *lock(&self.inner.identity) = identity;
         // Connections made before said something else.
         lock(&self.inner.links).clear();
+    }
+
+    /// From now on members of `cluster`, which ended for this node's to begin, are told so, and end too.
+    pub fn set_ended_cluster(&self, cluster: Option<u128>) {
+        *lock(&self.inner.ended) = cluster;
     }
 
     /// Asks whoever listens at `addr` (`host:port`), on the application's channel.
@@ -398,6 +406,9 @@ impl Inner {
             return;
         };
         match refusal {
+            HandshakeRefusal::Ended(successor) => service.is_said_to_have_ended(addr, successor),
+            // A hello that lay with a paused peer is older than what that peer has heard since: only
+            // what this node does not hold now has been lost.
             HandshakeRefusal::YouWentBack(memory) if memory.contradicts(&service.past()) => {
                 service.is_said_to_have_gone_back(addr);
             }

@@ -13,11 +13,11 @@ use crate::net::{Connection, Listener};
 use super::super::types::Blob;
 use super::frame::{FrameSink, ReadHalf, Unsent, next_frame, split, write_frame};
 use super::handshake::{
-    Channel, HandshakeRefusal, Hello, Reply, Welcome, common_protocol, hear_admission, hear_hello,
-    same_cluster,
+    Channel, HandshakeRefusal, Hello, Reply, Welcome, answer_to_newer, common_protocol,
+    hear_admission, hear_hello, same_cluster,
 };
 use super::message::{Answer, CONTROL_FRAME_MAX, ControlFrame, Question};
-use super::{Inner, PeerIdentity, Refusal, log_channel, snapshot_channel};
+use super::{Inner, PeerIdentity, Refusal, lock, log_channel, snapshot_channel};
 
 /// Connections served at once; more are closed as they come.
 const CONNECTIONS_MAX: usize = 256;
@@ -64,7 +64,14 @@ async fn shake_and_serve(peers: &Arc<Inner>, mut connection: Connection) {
     let hello = match hear_hello(&mut connection).await {
         Ok(hello) => hello,
         Err(error) => {
-            tracing::debug!(%error, "a connection without a handshake");
+            match answer_to_newer(&error) {
+                Some(reply) => {
+                    tracing::warn!(%error, "refused the hello of a newer release");
+                    // It closes, whether it understands this or not.
+                    let _ = write_frame(&mut connection, &reply).await;
+                }
+                None => tracing::debug!(%error, "a connection without a handshake"),
+            }
             return;
         }
     };
@@ -132,6 +139,9 @@ impl Inner {
     fn admit(&self, hello: &Hello) -> Result<Welcome, HandshakeRefusal> {
         let protocol = common_protocol(hello.protocols)?;
         let me = self.identity();
+        if hello.me.cluster_id.is_some() && hello.me.cluster_id == *lock(&self.ended) {
+            return Err(HandshakeRefusal::Ended(me.cluster_id.unwrap_or_default()));
+        }
         same_cluster(hello.channel, me.cluster_id, hello.me.cluster_id)?;
         let service = self.service.get();
         if let Some(index) = service.and_then(|service| service.refuse_removed(&hello.me)) {

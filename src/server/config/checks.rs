@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::error::ConfigError;
-use super::sections::{Cluster, Config, InitialMember, Limits, Raft};
+use super::sections::{Cluster, Config, Disk, InitialMember, Limits, Raft};
 
 /// What one log entry may hold of bodies or of a batch, with room for its envelope.
 const ENTRY_BYTES_MAX: usize = 768 << 10;
@@ -23,6 +23,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     listeners(config)?;
     entry_sizes(&config.limits)?;
     waits(&config.limits)?;
+    disk_marks(&config.disk)?;
     if let Cluster::Initial(members) = &config.cluster {
         unique(members)?;
         listed(config, members)?;
@@ -87,6 +88,17 @@ fn waits(limits: &Limits) -> Result<(), ConfigError> {
         "leader_wait is at most 4s, answer_timeout at least 4.6s, drain_timeout at most 6s"
             .to_owned(),
     )
+}
+
+/// An operator must be warned before the node acts.
+fn disk_marks(disk: &Disk) -> Result<(), ConfigError> {
+    match (disk.soft_free, disk.hard_free) {
+        (Some(soft), Some(hard)) if soft <= hard => conflict(
+            "disk.soft_free, disk.hard_free",
+            format!("{soft} bytes are no earlier warning than {hard}: soft_free must be more"),
+        ),
+        _ => Ok(()),
+    }
 }
 
 fn listeners(config: &Config) -> Result<(), ConfigError> {

@@ -10,11 +10,12 @@ use super::address::{BaseUrl, HostPort};
 use super::error::ConfigError;
 use super::layers::Layers;
 use super::sections::{
-    Cluster, Config, Delta, InitialMember, Lease, Limits, Listen, Log, LogFormat, LogLevel, Node,
-    Peer, Protection, Raft, ReadMode, Reads,
+    Cluster, Config, Delta, Disk, InitialMember, Lease, Limits, Listen, Log, LogFormat, LogLevel,
+    Node, Peer, Protection, Raft, ReadMode, Reads,
 };
 use super::values::{
-    address, choice, count, duration, duration_in_range, flag, invalid, size, text, thousandths,
+    address, automatic_size, choice, count, duration, duration_in_range, flag, invalid, size, text,
+    thousandths,
 };
 
 /// The longest `node.name`.
@@ -44,6 +45,11 @@ pub(super) fn read(layers: &Layers) -> Result<Config, ConfigError> {
         },
         peer: Peer {
             allow_plaintext: flag(layers, "peer.allow_plaintext")?,
+        },
+        disk: Disk {
+            soft_free: automatic_size(layers, "disk.soft_free")?,
+            hard_free: automatic_size(layers, "disk.hard_free")?,
+            ballast: automatic_size(layers, "disk.ballast")?,
         },
         lease: Lease {
             sweep: duration(layers, "lease.sweep")?,

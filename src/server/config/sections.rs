@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::address::{BaseUrl, HostPort};
 use crate::registry::Settings;
+use crate::store::space::SpaceLimits;
 
 /// The configuration of one node. Made by [`super::Sources::load`] or [`Config::from_toml`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Config {
     pub peer: Peer,
     /// `[raft]`: timing and log.
     pub raft: Raft,
+    /// `[disk]`: room on the data directory's volume.
+    pub disk: Disk,
     /// `[lease]`: expiry.
     pub lease: Lease,
     /// `[protection]`: self-preservation.
@@ -118,6 +121,28 @@ pub struct Raft {
     pub snapshot_every_bytes: u64,
     /// `raft.keep_entries` of log behind a snapshot.
     pub keep_entries: u64,
+}
+
+/// `[disk]`: bytes; `None` is `auto`, which follows the size of the volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disk {
+    /// `disk.soft_free`: fewer raise the alarm `disk_low`. More than `disk.hard_free`.
+    pub soft_free: Option<u64>,
+    /// `disk.hard_free`: fewer raise `disk_full`; such a node does not lead while others may.
+    pub hard_free: Option<u64>,
+    /// `disk.ballast`: kept back for when the volume is full; 0 keeps none.
+    pub ballast: Option<u64>,
+}
+
+impl Disk {
+    /// As the store takes them.
+    pub fn limits(&self) -> SpaceLimits {
+        SpaceLimits {
+            soft_free: self.soft_free,
+            hard_free: self.hard_free,
+            ballast: self.ballast,
+        }
+    }
 }
 
 /// `[lease]`.

@@ -59,6 +59,19 @@ pub(super) fn duration_in_range(text: &str) -> Option<Duration> {
     parse_duration(text).filter(|d| (Duration::from_millis(1)..=DURATION_MAX).contains(d))
 }
 
+/// A size, 0 included, or `auto`.
+pub(super) fn automatic_size(layers: &Layers, key: Key) -> Result<Option<u64>, ConfigError> {
+    match layers.get(key).value.as_str() {
+        Some("auto") => Ok(None),
+        Some(text) if parse_size(text).is_some() => Ok(parse_size(text)),
+        _ => Err(invalid(
+            layers,
+            key,
+            "\"auto\" or a size in bytes such as \"64MiB\"",
+        )),
+    }
+}
+
 pub(super) fn size(
     layers: &Layers,
     key: Key,

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use super::super::files::File;
 use super::super::identity::StoredVote;
 use super::super::log::LogRecord;
+use super::super::sync_file_range;
 use super::value::{self, Assembler, Key, Packer};
 
 /// Keys removed in one slice of a purge.
@@ -86,6 +87,7 @@ impl Engine {
     pub(super) fn sync(&mut self) -> io::Result<()> {
         self.unpack()?;
         self.db.flush().map_err(sled_error)?;
+        sync_file_range::check()?;
         self.db_file.sync()
     }
 
@@ -243,7 +245,10 @@ pub(super) fn insert(tree: &sled::Tree, key: impl AsRef<[u8]>, value: &[u8]) -> 
 
 pub(super) fn sled_error(error: sled::Error) -> io::Error {
     match error {
-        sled::Error::Io(error) => error,
+        sled::Error::Io(error) => match sync_file_range::check() {
+            Err(sync) => sync,
+            Ok(()) => io::Error::new(error.kind(), format!("write log/db: {error}")),
+        },
         error @ sled::Error::Corruption { .. } => {
             io::Error::new(io::ErrorKind::InvalidData, format!("log/db: {error}"))
         }

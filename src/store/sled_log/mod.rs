@@ -26,15 +26,18 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::disk_health::DiskHealth;
 use super::error::OpenError;
 use super::files::SharedFiles;
 use super::identity::{IdentityFile, StoredVote};
 use super::log::{LogBounds, LogRecord, LogStorage, Synced};
+use super::space::SpaceLimits;
 use tail::{Place, Tail};
 use writer::{Batch, Op, Queued, Writer};
 
@@ -50,6 +53,10 @@ pub use writer::{DRAIN_BYTES, MARK_ENTRIES};
 /// Bytes that may wait for the disk, 256 MiB. More means that the disk hangs: the log fails then
 /// rather than take the memory.
 pub const QUEUED_BYTES_MAX: usize = 256 << 20;
+/// How often closing looks whether the writer has ended.
+const CLOSE_LOOK: Duration = Duration::from_millis(1);
+/// How often it looks once the disk has failed: a quarter of a second, then the writer is left behind.
+const CLOSE_LOOKS_FAILED: u32 = 250;
 /// What an operation weighs in the queue besides its records.
 const OP_BYTES: usize = 64;
 
@@ -78,51 +85,57 @@ struct Shared {
     done: AtomicU64,
     queued_bytes: AtomicUsize,
     committed: AtomicU64,
-    /// The first error, for good.
-    failure: watch::Sender<Option<Arc<str>>>,
+    /// The disk: its first error, its room, and how long its syncs take.
+    disk: DiskHealth,
 }
 
 impl Shared {
     fn failure(&self) -> Option<Arc<str>> {
-        self.failure.borrow().clone()
+        self.disk.failure.get()
     }
 
     /// Latches the first failure.
     fn fail(&self, reason: &str) {
-        self.failure.send_if_modified(|failure| {
-            let first = failure.is_none();
-            failure.get_or_insert_with(|| reason.into());
-            first
-        });
+        self.disk.failure.set(reason);
     }
 
     fn failure_error(&self) -> io::Error {
-        let reason = self.failure();
-        io::Error::other(format!(
-            "the log has failed: {}",
-            reason.as_deref().unwrap_or("closed")
-        ))
+        self.disk.failure.as_io_error()
     }
 }
 
 impl SledLog {
-    /// Opens the log below the data directory `root`, whose files are `files`: reads and checks every
-    /// record. Blocks; starts the writer thread.
+    /// [`SledLog::open_on`] a disk that nobody else looks after.
     ///
     /// # Errors
-    /// [`OpenError::Corrupt`] naming file and place, [`OpenError::Regressed`] if the log ends before
-    /// what this node acknowledged, [`OpenError::Newer`], [`OpenError::Io`].
+    /// As [`SledLog::open_on`].
     pub fn open(
         root: &Path,
         files: &SharedFiles,
         identity: IdentityFile,
+    ) -> Result<Self, OpenError> {
+        let disk = DiskHealth::open(Arc::clone(files), &SpaceLimits::default())?;
+        Self::open_on(root, files, identity, disk)
+    }
+
+    /// Opens the log below the data directory `root`, whose files are `files` on `disk`: reads and
+    /// checks every record. Blocks; starts the writer thread.
+    ///
+    /// # Errors
+    /// [`OpenError::Corrupt`] naming file and place, [`OpenError::Regressed`] if the log ends before
+    /// what this node acknowledged, [`OpenError::Newer`], [`OpenError::Io`].
+    pub fn open_on(
+        root: &Path,
+        files: &SharedFiles,
+        identity: IdentityFile,
+        disk: DiskHealth,
     ) -> Result<Self, OpenError> {
         let opened = open::open(root, files.as_ref(), &identity.get())?;
         let shared = Arc::new(Shared {
             done: AtomicU64::new(0),
             queued_bytes: AtomicUsize::new(0),
             committed: AtomicU64::new(0),
-            failure: watch::Sender::new(None),
+            disk,
         });
         let log = opened.engine.log.clone();
         let (sender, receiver) = channel();
@@ -153,8 +166,8 @@ impl SledLog {
         })
     }
 
-    /// Completes what is queued, syncs, raises the durable mark, and ends the writer thread. Blocks.
-    /// Also done when dropped.
+    /// Completes what is queued, syncs, raises the durable mark, and ends the writer thread. Blocks,
+    /// but not on a disk that has failed: its writer may hang in it for ever. Also done when dropped.
     ///
     /// # Errors
     /// The log's first failure, if it has failed.
@@ -167,6 +180,7 @@ impl SledLog {
             .take();
         // A callback may hold, and drop, the last handle: the thread cannot wait for itself.
         if let Some(thread) = thread.filter(|t| t.thread().id() != thread::current().id())
+            && self.may_be_awaited(&thread)
             && thread.join().is_err()
         {
             self.shared.fail("the writer thread panicked");
@@ -177,10 +191,24 @@ impl SledLog {
         }
     }
 
+    /// A thread that hangs in the disk is not: after a failure it gets a moment to end, no more.
+    fn may_be_awaited(&self, thread: &JoinHandle<()>) -> bool {
+        while self.shared.failure().is_none() && !thread.is_finished() {
+            thread::park_timeout(CLOSE_LOOK);
+        }
+        for _ in 0..CLOSE_LOOKS_FAILED {
+            if thread.is_finished() {
+                return true;
+            }
+            thread::park_timeout(CLOSE_LOOK);
+        }
+        false
+    }
+
     /// The first failure, once there is one: the process then has to end with exit code 74. It never
     /// goes back to `None`.
     pub fn failure(&self) -> watch::Receiver<Option<Arc<str>>> {
-        self.shared.failure.subscribe()
+        self.shared.disk.failure.subscribe()
     }
 
     /// Bytes submitted and not yet synced.

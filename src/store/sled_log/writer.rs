@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::super::identity::{IdentityFile, StoredVote};
 use super::super::log::{LogRecord, Synced};
+use super::super::sync_file_range;
 use super::Shared;
 use super::end_mark::EndMark;
 use super::engine::Engine;
@@ -94,6 +95,8 @@ impl Writer {
 
     /// Takes what has queued up, at most about [`DRAIN_BYTES`], and syncs it once.
     fn drain(&mut self, first: Queued, queue: &Receiver<Queued>) {
+        let shared = Arc::clone(&self.shared);
+        let _watched = shared.disk.syncs.begin();
         let mut next = Some(first);
         while let Some(queued) = next {
             self.guarded_op(queued);
@@ -107,6 +110,8 @@ impl Writer {
     fn guarded_op(&mut self, queued: Queued) {
         self.batch.number = queued.number;
         self.batch.bytes += queued.bytes;
+        let bytes = queued.bytes as u64;
+        self.guarded(|writer| writer.shared.disk.space.make_room(bytes));
         match queued.op {
             Op::Append(records, synced) => {
                 self.batch.callbacks.push(synced);
@@ -236,7 +241,10 @@ impl Writer {
 
     /// What can wait: a slice of a purge, and the durable mark.
     fn between_batches(&mut self) -> io::Result<()> {
+        sync_file_range::check()?;
         if self.purging {
+            let shared = Arc::clone(&self.shared);
+            let _watched = shared.disk.syncs.begin_other();
             self.purging = !self.engine()?.purge_slice()?;
         }
         let candidate = self.mark_candidate();
@@ -244,6 +252,8 @@ impl Writer {
         let due = candidate >= marked.saturating_add(MARK_ENTRIES)
             || (candidate > marked && self.marked_at.elapsed() >= MARK_EVERY);
         if due {
+            let shared = Arc::clone(&self.shared);
+            let _watched = shared.disk.syncs.begin();
             self.identity.raise_mark(candidate)?;
             self.marked_at = Instant::now();
         }

@@ -172,6 +172,22 @@ impl SnapshotFiles {
         Ok(SnapshotSource::new(file, meta))
     }
 
+    /// Removes every whole snapshot but the newest: room is worth more than a second copy.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn keep_newest(&self) -> io::Result<()> {
+        let superfluous: Vec<SnapshotName> = {
+            let mut held = self.held();
+            let surplus = held.whole.len().saturating_sub(1);
+            held.whole.drain(..surplus).map(|old| old.name).collect()
+        };
+        for name in superfluous {
+            self.files().remove(&name.file())?;
+        }
+        Ok(())
+    }
+
     fn files(&self) -> &SharedFiles {
         &self.inner.files
     }

@@ -1,6 +1,6 @@
 //! Where a data directory came from, if not from a first start.
 //!
-//! Owns the file `ORIGIN`, written once, before the directory is used. It may not judge it: a cluster
+//! Owns the file `ANCESTRY`, written once, before the directory is used. It may not judge it: a cluster
 //! that was ended by force must never be spoken with again, and Raft's peers see to that.
 
 use std::io;
@@ -12,12 +12,12 @@ use super::files::SharedFiles;
 use crate::codec::{self, Format, Stored};
 
 /// The file's name.
-pub const ORIGIN_FILE: &str = "ORIGIN";
-const ORIGIN_TEMP: &str = "ORIGIN.tmp";
+pub const ANCESTRY_FILE: &str = "ANCESTRY";
+const ANCESTRY_TEMP: &str = "ANCESTRY.tmp";
 
 /// What a data directory was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Origin {
+pub enum Ancestry {
     /// From a backup. The old cluster may go on beside it.
     Restored {
         /// The cluster of the backup, if it says so.
@@ -34,27 +34,27 @@ pub enum Origin {
     },
 }
 
-impl Stored for Origin {
-    const FORMAT: Format = Format::ORIGIN;
+impl Stored for Ancestry {
+    const FORMAT: Format = Format::ANCESTRY;
 }
 
-impl Origin {
+impl Ancestry {
     /// Reads it; `None` in a directory of a first start.
     ///
     /// # Errors
     /// [`OpenError::Corrupt`], [`OpenError::Newer`], [`OpenError::Io`].
     pub fn read(files: &SharedFiles) -> Result<Option<Self>, OpenError> {
-        let mut file = match files.open(ORIGIN_FILE) {
+        let mut file = match files.open(ANCESTRY_FILE) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            other => other.map_err(OpenError::io("open ORIGIN"))?,
+            other => other.map_err(OpenError::io("open ANCESTRY"))?,
         };
         let mut bytes = vec![0; codec::CONTROL_MAX];
         let read = file
             .read_at(0, &mut bytes)
-            .map_err(OpenError::io("read ORIGIN"))?;
+            .map_err(OpenError::io("read ANCESTRY"))?;
         codec::decode(&bytes[..read], codec::CONTROL_MAX)
             .map(Some)
-            .map_err(|error| OpenError::codec(ORIGIN_FILE, "byte 0", &error))
+            .map_err(|error| OpenError::codec(ANCESTRY_FILE, "byte 0", &error))
     }
 
     /// Writes it, durably.
@@ -62,10 +62,10 @@ impl Origin {
     /// # Errors
     /// The disk's.
     pub fn write(&self, files: &SharedFiles) -> io::Result<()> {
-        let mut file = files.create(ORIGIN_TEMP)?;
+        let mut file = files.create(ANCESTRY_TEMP)?;
         file.write_at(0, &codec::encode(self))?;
         file.sync()?;
-        files.rename(ORIGIN_TEMP, ORIGIN_FILE)?;
+        files.rename(ANCESTRY_TEMP, ANCESTRY_FILE)?;
         files.sync_dir("")
     }
 
