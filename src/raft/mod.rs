@@ -92,8 +92,8 @@ pub use types::{Goal, Member};
 
 /// Reads that may wait for an index at once.
 pub const READS_WAITING_MAX: usize = 65_536;
-/// What a snapshot may take beyond a quarter more than the last one, 1 MiB.
-const SNAPSHOT_BYTES_SPARE: u64 = 1 << 20;
+/// What a snapshot may take beyond a quarter more than the last one, 64 KiB.
+const SNAPSHOT_BYTES_SPARE: u64 = 64 << 10;
 /// How long a hand-over of leadership may take.
 const TRANSFER_MAX: Duration = Duration::from_secs(3);
 
