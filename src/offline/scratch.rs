@@ -73,7 +73,7 @@ pub fn copy_log(dir: &StoppedDir, parent: &Path) -> Result<(LogCopy, u64), CopyE
         });
     }
     let place = unused(parent).ok_or_else(|| CopyError::Io(io::ErrorKind::AlreadyExists.into()))?;
-    let copy = LogCopy::make(dir.root(), place).map_err(CopyError::Log)?;
+    let copy = LogCopy::make(dir.root(), &place).map_err(CopyError::Log)?;
     Ok((copy, bytes))
 }
 
