@@ -288,7 +288,9 @@ fn each_damage_is_named_by_its_check() {
 
 #[test]
 fn a_rotten_log_fails_and_the_dump_goes_on_behind_the_damage() {
-    let size = fs::metadata(stopped().join("log/db")).unwrap().len();
+    let log = fs::read(stopped().join("log/db")).unwrap();
+    // sled allocates ahead: what follows the last byte that was written is no log yet.
+    let size = log.iter().rposition(|byte| *byte != 0).unwrap();
     let mut failed = 0;
     for part in 1..8 {
         let at = i64::try_from(size * part / 8).unwrap();
@@ -457,15 +459,16 @@ fn looking_changes_nothing_and_leaves_no_copy() {
     }
 }
 
-/// Every file below `dir` with its bytes.
-fn contents(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+/// Every file below `dir` with its length and checksum.
+fn contents(dir: &Path) -> BTreeMap<PathBuf, (usize, u32)> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(contents(&path));
         } else {
-            found.insert(path.clone(), fs::read(&path).unwrap());
+            let bytes = fs::read(&path).unwrap();
+            found.insert(path, (bytes.len(), crc32fast::hash(&bytes)));
         }
     }
     found
