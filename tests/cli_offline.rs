@@ -141,7 +141,28 @@ type Harm = fn(&Path);
 
 #[test]
 fn each_damage_is_named_by_its_check() {
-    let table: [(&str, Harm, &str, &str, i32); 15] = [
+    let table: [(&str, Harm, &str, &str, i32); 18] = [
+        (
+            "a command was killed",
+            |dir| fs::create_dir(dir.join("rebuild")).unwrap(),
+            "dir.unfinished",
+            "fail",
+            77,
+        ),
+        (
+            "the ancestry is rubbish",
+            |dir| fs::write(dir.join("ANCESTRY"), b"x").unwrap(),
+            "dir.ancestry",
+            "fail",
+            74,
+        ),
+        (
+            "the peers' memory is rubbish",
+            |dir| fs::write(dir.join("PEERS.a"), b"x").unwrap(),
+            "peers.memory",
+            "warn",
+            1,
+        ),
         (
             "a slot rots",
             |dir| flip(&dir.join("META.a"), 30),
