@@ -96,7 +96,7 @@ impl Council {
                     .await?
             }
             Change::Promote { name } => self.decide_promote(&floor.roster, &name)?,
-            Change::Remove { name } => decide_remove(&floor.roster, &name)?,
+            Change::Remove { name } => self.decide_remove(&floor.roster, &name)?,
             Change::Replace { old, with } => self.decide_replace(&floor.roster, &old, &with)?,
             Change::Update { name, peer, http } => {
                 self.decide_update(&floor.roster, &name, peer, http).await?
@@ -226,6 +226,17 @@ impl Council {
         Ok(report)
     }
 
+    /// Takes a member out, or says that it is out: an order whose answer was lost is given again.
+    fn decide_remove(&self, roster: &Roster, name: &str) -> Result<Decision, AdminRefusal> {
+        match (roster.find(name), self.raft.removed_by_name(name)) {
+            (Err(_unknown), Some(index)) => Ok(Decision::Stands(
+                Reach::Whole,
+                format!("{name} was removed at index {index}"),
+            )),
+            (going, _) => motion_to_remove(roster, going?),
+        }
+    }
+
     fn decide_promote(&self, roster: &Roster, name: &str) -> Result<Decision, AdminRefusal> {
         let learner = roster.find_learner(name)?;
         self.fit_to_vote(roster, learner)?;
@@ -316,8 +327,8 @@ impl Council {
 }
 
 /// Takes a member out.
-fn decide_remove(roster: &Roster, name: &str) -> Result<Decision, AdminRefusal> {
-    let going = roster.find(name)?;
+fn motion_to_remove(roster: &Roster, going: &MemberView) -> Result<Decision, AdminRefusal> {
+    let name = going.member.name.as_str();
     let gone = BTreeSet::from([going.member.id]);
     let voters: BTreeSet<u64> = roster.voters().difference(&gone).copied().collect();
     if voters.is_empty() {
