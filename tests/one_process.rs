@@ -19,6 +19,7 @@ use eureka_raft::server::{Server, World};
 use eureka_raft::store::SledLog;
 use eureka_raft::store::files::{File, Files, SharedFiles};
 use eureka_raft::store::log::LogStorage;
+use eureka_raft::store::space::Space;
 use support::cluster::{SOON, free_ports};
 use support::eventually::eventually;
 use support::http::{post_json, request};
@@ -168,6 +169,10 @@ impl Files for WatchedFiles {
     fn list(&self, name: &str) -> io::Result<Vec<String>> {
         self.files.list(name)
     }
+
+    fn space(&self) -> io::Result<Space> {
+        self.files.space()
+    }
 }
 
 impl File for WatchedFile {
@@ -207,15 +212,17 @@ fn no_thread_that_runs_tasks_waits_for_a_sync() {
     let ports = free_ports(2);
     let config = alone(directory.path(), &ports);
     let syncs = Syncs::default();
-    let mut world = World::real(directory.path()).expect("the directory is free");
+    let mut world =
+        World::real(directory.path(), &config.disk.limits()).expect("the directory is free");
     let files: SharedFiles = Arc::new(WatchedFiles {
         files: Arc::clone(&world.files),
         syncs: Arc::clone(&syncs),
     });
     world.files = Arc::clone(&files);
     let root = directory.path().to_owned();
+    let disk = world.disk.clone();
     world.open_log = Arc::new(move |identity| {
-        let log = SledLog::open(&root, &files, identity)?;
+        let log = SledLog::open_on(&root, &files, identity, disk.clone())?;
         Ok(Arc::new(log) as Arc<dyn LogStorage>)
     });
     let stop = watch::Sender::new(false);

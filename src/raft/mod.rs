@@ -13,6 +13,7 @@ mod compaction;
 mod error;
 mod failure;
 mod gate;
+mod hash_points;
 mod inbound;
 mod keeper;
 mod log_store;
@@ -74,9 +75,10 @@ use watcher::Members;
 pub use backup::{BACKUPS_MAX, Backup, BackupError};
 pub use change::{ChangeError, FIRST_LATER_ID, MemberChange};
 pub use error::{
-    CallError, Failure, InitializeError, MeetError, ProposeError, ReadIndexError, StartError,
-    TransferError,
+    CallError, Divergence, Failure, InitializeError, MeetError, ProposeError, ReadIndexError,
+    StartError, TransferError,
 };
+pub use hash_points::{HASH_POINTS_MAX, HashPoint};
 pub use look::{
     CoveredView, EntryContent, EntryView, LogPosition, MembershipView, look_at_purge,
     look_at_record, look_at_snapshot, restore,
@@ -90,8 +92,8 @@ pub use types::{Goal, Member};
 
 /// Reads that may wait for an index at once.
 pub const READS_WAITING_MAX: usize = 65_536;
-/// What a snapshot may take beyond a quarter more than the last one, 1 MiB.
-const SNAPSHOT_BYTES_SPARE: u64 = 1 << 20;
+/// What a snapshot may take beyond a quarter more than the last one, 64 KiB.
+const SNAPSHOT_BYTES_SPARE: u64 = 64 << 10;
 /// How long a hand-over of leadership may take.
 const TRANSFER_MAX: Duration = Duration::from_secs(3);
 
@@ -475,6 +477,11 @@ impl Raft {
         if members.values().any(|member| member.name == name) {
             self.inner.suspects.accuse(name, service::FOREIGN);
         }
+    }
+
+    /// Ends this node's Raft for a reason that was found above it; the first one counts.
+    pub fn give_up(&self, failure: Failure) {
+        self.inner.failure.fail(failure);
     }
 
     /// Set once, when Raft is dead for good: the process must end.
