@@ -9,7 +9,6 @@ mod alarms;
 mod api;
 mod backup;
 mod batcher;
-mod condition;
 mod council;
 mod disk;
 mod first_start;
@@ -23,6 +22,7 @@ mod membership;
 mod messages;
 pub mod operator;
 mod orders;
+mod own_status;
 mod peer_desk;
 mod reads;
 mod steward;
@@ -38,7 +38,7 @@ use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
 use crate::clock::SharedClock;
-use crate::raft::Raft;
+use crate::raft::{Goal, MemberView, Raft, RaftStatus, Role};
 use crate::registry::{Command, InstanceStatus, Origin, Outcome, Record, Settings};
 use crate::store::DiskHealth;
 use crate::store::identity::PlannedMember;
@@ -64,7 +64,7 @@ pub use peer_desk::PeerDesk;
 use agreement::Agreement;
 use batcher::{Batcher, Fate, Refused, WriteQueue};
 use council::Council;
-use disk::{DiskDesk, Refusal};
+use disk::DiskDesk;
 use leader_time::LeaderTime;
 use membership::Members;
 use reads::Reads;
@@ -187,6 +187,11 @@ impl Node {
         self.stopping.load(Ordering::Relaxed)
     }
 
+    /// What is known of the disk.
+    fn disk(&self) -> &DiskDesk {
+        &self.disk
+    }
+
     /// The queue of writes, once Raft runs.
     fn write_queue(&self) -> Option<&WriteQueue> {
         self.running.get().map(|running| &running.queue)
@@ -235,7 +240,7 @@ impl Node {
             return Err(refusal);
         }
         let running = self.running.get().ok_or(WriteError::NoLeader)?;
-        self.check_disk(&running.raft, std::slice::from_ref(&command))?;
+        self.disk.admit(&running.raft, &command)?;
         let fate = running
             .queue
             .submit(vec![command])
@@ -261,28 +266,6 @@ impl Node {
             Ok(Fate::DiskFull) => Err(WriteError::DiskFull),
             Ok(Fate::Unknown) | Err(_) => Err(WriteError::Unknown),
         }
-    }
-
-    /// Refuses what the disks have no room for, and what would wait for a disk that does not answer: a
-    /// follower's own disk does not matter to what it forwards.
-    fn check_disk(&self, raft: &Raft, commands: &[Command]) -> Result<(), WriteError> {
-        let leader = raft.leadership().borrow().leader;
-        let forwards = leader.is_some_and(|leader| leader != raft.me());
-        let admitted = self.disk.admit(commands).and_then(|()| match forwards {
-            true => Ok(()),
-            false => self.disk.admit_as_leader(),
-        });
-        admitted.map_err(|refusal| match refusal {
-            Refusal::Full => WriteError::DiskFull,
-            Refusal::Stalled => WriteError::DiskStalled,
-        })
-    }
-
-    /// Whether a batch that another node forwarded may be proposed here.
-    fn admit_forwarded(&self, commands: &[Command]) -> Result<(), Refusal> {
-        self.disk
-            .admit(commands)
-            .and_then(|()| self.disk.admit_as_leader())
     }
 
     async fn renew_lease(&self, renewal: Renewal) -> Result<Written, WriteError> {
@@ -324,7 +307,68 @@ impl Node {
             generation: record.generation,
         })
     }
+
+    /// Whether somebody leads, as far as this node can tell by whom it has heard of lately: a leader by a
+    /// quorum of voters, everybody else by the leader. Raft itself remembers a leader it no longer hears.
+    fn is_led(&self, status: &RaftStatus) -> bool {
+        let heard = |view: &&MemberView| {
+            view.heard_ms_ago
+                .is_some_and(|ago| u128::from(ago) <= self.options.silence_max.as_millis())
+        };
+        let voters: Vec<&MemberView> = status.members.iter().filter(|view| view.voter).collect();
+        match status.role {
+            Role::Leader => voters.iter().copied().filter(heard).count() > voters.len() / 2,
+            _ => status
+                .members
+                .iter()
+                .filter(heard)
+                .any(|view| Some(view.member.id) == status.leader),
+        }
+    }
+
+    fn why_not_ready(&self) -> Vec<String> {
+        if self.is_stopping() {
+            return vec!["stopping".to_owned()];
+        }
+        let Some(running) = self.running.get() else {
+            return vec![self.first_start.waits_for()];
+        };
+        if running.agreement.is_diverged() {
+            return vec!["its state differs from the majority's".to_owned()];
+        }
+        let status = running.raft.status();
+        let mut reasons = Vec::new();
+        if !self.is_led(&status) {
+            reasons.push("no leader that reaches a quorum is known".to_owned());
+        }
+        match status
+            .members
+            .iter()
+            .find(|view| view.member.id == running.raft.me())
+        {
+            None => reasons.push("not a member yet".to_owned()),
+            Some(own) if !own.voter && own.member.goal != Goal::Stay => {
+                reasons.push("not a voter yet".to_owned());
+            }
+            // A learner that stays one serves reads and forwards writes.
+            Some(_) => {}
+        }
+        if self.disk.is_stalled() {
+            reasons.push("the disk does not answer".to_owned());
+        }
+        if !running.reads.is_caught_up() {
+            reasons.push("what was committed before the start is not all applied yet".to_owned());
+        }
+        if status.committed > status.applied + READY_LAG_MAX {
+            let lag = status.committed - status.applied;
+            reasons.push(format!("{lag} committed entries are not applied yet"));
+        }
+        reasons
+    }
 }
+
+/// A node this many entries behind what it knows to be committed is not ready.
+const READY_LAG_MAX: u64 = 100;
 
 impl Registrar for Node {
     fn write(&self, command: Command) -> BoxFuture<'_, Result<Written, WriteError>> {

@@ -15,8 +15,9 @@ import time
 from pathlib import Path
 
 # Root's runs and those of others never share a directory, nor an address.
-SLOTS = range(1, 100) if os.geteuid() == 0 else range(100, 200)
-ROOM = Path(tempfile.gettempdir()) / f"eureka-raft-faults-{os.geteuid()}"
+_IS_ROOT = os.geteuid() == 0
+SLOTS = range(1, 100) if _IS_ROOT else range(100, 200)
+ROOM = Path(tempfile.gettempdir()) / ("eureka-raft-faults" if _IS_ROOT else f"eureka-raft-faults-{os.geteuid()}")
 # Every node's environment carries this, so that one that outlived its run is found.
 MARK = "EUREKA_RAFT_FAULTS_SLOT"
 GONE_SECONDS_MAX = 5

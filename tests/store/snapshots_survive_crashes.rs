@@ -9,6 +9,7 @@ use eureka_raft::store::files::{Files, SharedFiles};
 use eureka_raft::store::snapshot_files::{
     SNAPSHOT_BYTES_MAX, SNAPSHOT_DIR, SNAPSHOTS_KEPT, SnapshotMeta, SnapshotName,
 };
+use eureka_raft::store::space::ROOM_MIN;
 use eureka_raft::store::{MemFiles, OpenError, SnapshotFiles};
 use serde::{Deserialize, Serialize};
 
@@ -245,6 +246,17 @@ fn a_suspended_receiver_is_gone_on_with_and_another_snapshot_begins_anew() {
     build(&snapshots, 50).unwrap();
     let held = files.list(SNAPSHOT_DIR).unwrap();
     assert_eq!(held, [format!("{}.snap", name(50))], "a newer one ends it");
+}
+
+#[test]
+fn a_snapshot_for_which_there_is_no_room_is_refused_before_a_byte_of_it_is_written() {
+    let files = MemFiles::new();
+    let snapshots = open(&files, None);
+    files.bound(ROOM_MIN + 1_000, 100);
+    let refused = snapshots.receive(name(1), 1_001).err().unwrap();
+    assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
+    assert_eq!(files.list(SNAPSHOT_DIR).unwrap(), Vec::<String>::new());
+    snapshots.receive(name(1), 1_000).unwrap();
 }
 
 #[test]
