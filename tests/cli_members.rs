@@ -281,15 +281,16 @@ async fn a_refusal_is_told_with_the_servers_advice() {
 }
 
 #[tokio::test]
-async fn an_election_is_waited_for() {
+async fn an_election_and_another_change_are_waited_for() {
     let answers = [
         (503, refusal("no_leader")),
+        (409, refusal("change_in_progress")),
         (200, report(true, "node-2 is out")),
     ];
     let fake = Fake::answering(answers).await;
     let output = eureka_raft(&["members", "remove", "node-2"], &fake.url).await;
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert_eq!(fake.orders().len(), 2);
+    assert_eq!(fake.orders().len(), 3);
 }
 
 #[tokio::test]

@@ -319,6 +319,18 @@ fn a_rotten_log_fails_and_the_dump_goes_on_behind_the_damage() {
 }
 
 #[test]
+fn entries_are_carved_out_of_a_log_that_sled_cannot_open() {
+    let (_parent, dir) = damaged(|dir| flip(&dir.join("log/conf"), 3));
+    let (text, code) = dump(&dir);
+    assert_eq!(code, Some(74), "{text}");
+    assert!(
+        text.contains("DAMAGE     log/db at opening: log/conf "),
+        "{text}"
+    );
+    assert!(text.contains("  carved: register HELLO/hello-"), "{text}");
+}
+
+#[test]
 fn a_missing_entry_is_named_and_the_ones_behind_it_are_shown() {
     let (_parent, dir) = damaged(|dir| {
         let db = sled::open(dir.join("log")).unwrap();

@@ -22,12 +22,20 @@ mod black_hole;
 #[path = "raft/failing_disk.rs"]
 mod failing_disk;
 
+#[path = "raft/a_leader_steps_aside.rs"]
+mod a_leader_steps_aside;
 #[path = "raft/a_pulled_cable.rs"]
 mod a_pulled_cable;
+#[path = "raft/disks_are_remembered.rs"]
+mod disks_are_remembered;
 #[path = "raft/handshake_refuses_strangers.rs"]
 mod handshake_refuses_strangers;
+#[path = "raft/hellos.rs"]
+mod hellos;
 #[path = "raft/leaders_change_hands.rs"]
 mod leaders_change_hands;
+#[path = "raft/members_change.rs"]
+mod members_change;
 #[path = "raft/one_node_alone.rs"]
 mod one_node_alone;
 #[path = "raft/proposals_are_fenced.rs"]

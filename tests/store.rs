@@ -21,6 +21,8 @@ mod log_survives_kills;
 #[cfg(target_os = "linux")]
 #[path = "store/log_survives_power_cuts.rs"]
 mod log_survives_power_cuts;
+#[path = "store/memory_of_peers.rs"]
+mod memory_of_peers;
 #[path = "store/room_is_kept_back.rs"]
 mod room_is_kept_back;
 #[path = "store/snapshots_survive_crashes.rs"]

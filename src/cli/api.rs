@@ -104,22 +104,38 @@ pub(super) struct Member {
     pub(super) peer: String,
     pub(super) reachable: bool,
     pub(super) matched: Option<u64>,
-    /// The snapshot it is being sent, if it is.
+    /// What it is to be: a learner that is to be a voter is on its way.
+    pub(super) seat: String,
+    /// The member whose place it is to take.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) catching_up: Option<Transfer>,
+    pub(super) replaces: Option<String>,
+    /// Committed entries it has not applied.
+    pub(super) lag: Option<u64>,
+    /// The snapshot that comes in there, if one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) snapshot_receiving: Option<SnapshotReceiving>,
 }
 
 /// How much of a snapshot a member has.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct Transfer {
-    pub(super) bytes_received: u64,
-    pub(super) bytes_total: u64,
+pub(super) struct SnapshotReceiving {
+    pub(super) bytes: u64,
+    pub(super) size: u64,
 }
 
 impl Member {
     /// Whether it counts for a quorum: everything but a learner does.
     pub(super) fn votes(&self) -> bool {
         self.role != "learner"
+    }
+
+    /// Its role, and what it is on its way to be.
+    pub(super) fn standing(&self) -> String {
+        match (&self.replaces, self.seat.as_str()) {
+            (Some(old), _) => format!("{}, to replace {old}", self.role),
+            (None, "voter") if !self.votes() => format!("{}, to vote", self.role),
+            _ => self.role.clone(),
+        }
     }
 }

@@ -71,14 +71,15 @@ pub(super) enum SnapshotCommand {
     Save {
         /// The file; written beside it, checked and synced before it gets this name.
         file: PathBuf,
-        /// Any node of the cluster.
+        /// Any node of the cluster; of several, the first that answers.
         #[arg(
             long,
-            value_name = "URL",
+            value_name = "URL,URL",
+            value_delimiter = ',',
             env = "EUREKA_RAFT_SERVER",
             default_value = "http://127.0.0.1:8761"
         )]
-        server: BaseUrl,
+        server: Vec<BaseUrl>,
     },
     /// Show what a backup holds, having checked all of it. Needs no server.
     #[command(after_help = "Example: eureka-raft snapshot inspect backup.snap --output json")]
@@ -112,11 +113,11 @@ pub(super) struct RestoreArguments {
     #[arg(long, value_name = "NAME")]
     pub(super) name: String,
     /// Its node.advertise_peer: where members that join will reach it.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8762")]
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8771")]
     pub(super) peer_addr: HostPort,
     /// Its node.advertise_http.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8761")]
-    pub(super) http_addr: HostPort,
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8761")]
+    pub(super) http_addr: BaseUrl,
 }
 
 #[derive(Debug, Subcommand)]

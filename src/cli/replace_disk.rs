@@ -94,8 +94,8 @@ pub(super) fn run(arguments: &ReplaceDiskArguments) -> Result<(), ExitReason> {
                     "name it with --config",
                 ));
             };
-            let plan = cluster.plan(&root, &name)?;
             cluster.check_identity(identity.as_deref())?;
+            let plan = cluster.plan(&root, &name)?;
             if !arguments.although_whole {
                 refuse_whole(&held)?;
             }

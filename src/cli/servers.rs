@@ -31,6 +31,13 @@ impl Servers {
             .unwrap_or_default()
     }
 
+    /// One that answers, for what is asked of a single server; the first that was given if none does.
+    pub(super) async fn one_that_answers(mut self) -> Option<BaseUrl> {
+        // Whoever uses it hears why nobody does.
+        let _ = self.ask::<serde::de::IgnoredAny>("/v1/status").await;
+        self.known.into_iter().next()
+    }
+
     /// Remembers the members' addresses, for when nobody else answers any more.
     pub(super) fn learn(&mut self, members: &[Member]) {
         for member in members {

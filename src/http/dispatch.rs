@@ -118,7 +118,7 @@ async fn read(app: &Arc<App>, route: Route, call: &Call) -> Result<Reply, ApiErr
         Route::StatusInfo => status::status_info(app, call),
         Route::StatusOverrides => status::overrides(app, call).await,
         Route::HealthCheck => Ok(status::health_check(app)),
-        Route::Live => Ok(status::live()),
+        Route::Live => Ok(status::live(app)),
         Route::Ready => Ok(status::ready(app, call)),
         Route::Metrics => status::metrics(app).await,
         Route::NodeStatus => Ok(status::node_status(app)),

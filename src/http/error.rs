@@ -250,6 +250,7 @@ impl ApiError {
         match self {
             Self::Write(WriteError::DiskFull) => Some("disk-full"),
             Self::Write(WriteError::DiskStalled) => Some("disk-stalled"),
+            Self::Write(WriteError::HashesSplit) => Some("hashes-split"),
             _ => None,
         }
     }
@@ -342,5 +343,9 @@ const fn write_verdict(error: WriteError) -> Verdict {
             "make room on the volumes of the nodes; heartbeats, reads and cancels go on",
         ),
         WriteError::DiskStalled => unavailable("disk_stalled", "use another node"),
+        WriteError::HashesSplit => unavailable(
+            "hashes_split",
+            "nothing is written until the nodes agree again: eureka-raft status shows their hashes",
+        ),
     }
 }

@@ -111,6 +111,7 @@ struct NodeGauges {
     committed: Level,
     applied: Level,
     snapshot: Level,
+    hash_checked: Level,
     receiving: Level,
     refused: Level,
     protection_active: Level,
@@ -277,6 +278,11 @@ impl NodeGauges {
                 &self.snapshot,
             ),
             (
+                "state_hash_last_checked_index",
+                "The last entry at which this node's state was that of a majority",
+                &self.hash_checked,
+            ),
+            (
                 "raft_snapshot_receiving_bytes",
                 "Bytes here of the snapshot that is coming in, 0 if none is",
                 &self.receiving,
@@ -350,6 +356,7 @@ impl NodeGauges {
         self.committed.set(status.log.committed);
         self.applied.set(status.log.applied);
         self.snapshot.set(status.log.snapshot);
+        self.hash_checked.set(status.hashes.checked_index);
         let receiving = status.log.snapshot_receiving;
         self.receiving.set(receiving.map_or(0, |here| here.bytes));
         self.refused.set(status.log.snapshots_refused);
@@ -402,6 +409,7 @@ fn result_label(written: &Result<Written, WriteError>) -> &'static str {
         Err(WriteError::Stopping) => "stopping",
         Err(WriteError::DiskFull) => "disk_full",
         Err(WriteError::DiskStalled) => "disk_stalled",
+        Err(WriteError::HashesSplit) => "hashes_split",
     }
 }
 

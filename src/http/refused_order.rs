@@ -38,6 +38,13 @@ pub(super) const fn order_verdict(refusal: &AdminRefusal) -> Verdict {
             "bad_order",
             "correct the order; repeating it will not help",
         ),
+        conflicting => conflict_verdict(conflicting),
+    }
+}
+
+/// What the cluster as it is does not allow. The others have their own verdict above.
+const fn conflict_verdict(refusal: &AdminRefusal) -> Verdict {
+    match refusal {
         AdminRefusal::ChangeInProgress => {
             conflict("change_in_progress", "wait for it to end, then try again")
         }
@@ -90,5 +97,11 @@ pub(super) const fn order_verdict(refusal: &AdminRefusal) -> Verdict {
             conflict("still_alive", "stop it first, or members replace it")
         }
         AdminRefusal::NoTarget => conflict("no_target", "add or start another voter first"),
+        AdminRefusal::NoLeader
+        | AdminRefusal::Stopping
+        | AdminRefusal::UnknownOutcome
+        | AdminRefusal::TransferTimedOut
+        | AdminRefusal::UnknownMember(_)
+        | AdminRefusal::Malformed(_) => conflict("conflict", "look at eureka-raft members list"),
     }
 }

@@ -38,7 +38,7 @@ pub(super) const AGE_MS: HeaderName = HeaderName::from_static("x-eureka-raft-age
 pub(super) const OLDEST_INDEX: HeaderName = HeaderName::from_static("x-eureka-raft-oldest-index");
 /// On a 503: `not-executed` or `unknown`.
 pub(super) const OUTCOME: HeaderName = HeaderName::from_static("x-eureka-raft-outcome");
-/// On a 503 that a disk is the reason of: `disk-full` or `disk-stalled`.
+/// On a 503 that is not for want of a leader: `disk-full`, `disk-stalled` or `hashes-split`.
 pub(super) const REASON: HeaderName = HeaderName::from_static("x-eureka-raft-reason");
 /// The code of a refusal, where its body is empty.
 pub(super) const ERROR: HeaderName = HeaderName::from_static("x-eureka-raft-error");

@@ -54,10 +54,14 @@ pub(super) fn json(value: &impl Serialize) -> Reply {
     reply::document(Format::Json.media_type(), text.into())
 }
 
-/// GET `/livez`: this process answers. Depends on nothing else, so that a supervisor never restarts
-/// a node because another one is gone.
-pub(super) fn live() -> Reply {
-    plain(StatusCode::OK, "ok\n".to_owned())
+/// GET `/livez`: this process answers, and has not found its own state to be wrong. Depends on nothing
+/// else, so that a supervisor never restarts a node because another one is gone.
+pub(super) fn live(app: &App) -> Reply {
+    if app.node().is_sound() {
+        return plain(StatusCode::OK, "ok\n".to_owned());
+    }
+    let text = "its state differs from the majority's\n".to_owned();
+    plain(StatusCode::SERVICE_UNAVAILABLE, text)
 }
 
 /// GET `/readyz[?verbose]`: whether this node should get traffic.

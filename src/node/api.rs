@@ -15,6 +15,7 @@ use crate::registry::{
     AppName, Command, InstanceId, InstanceStatus, Origin, Outcome, Protection, Record, View,
 };
 
+use super::agreement::HashesPart;
 use super::alarms::Alarm;
 use super::disk::DiskPart;
 
@@ -99,6 +100,9 @@ pub enum WriteError {
     /// The disk of this node, which leads or nobody does, does not answer. Not executed.
     #[error("the disk of this node does not answer")]
     DiskStalled,
+    /// The nodes' states differ, and no majority of the voters agrees. Not executed.
+    #[error("the states of the nodes differ, and no majority agrees")]
+    HashesSplit,
 }
 
 /// Why there is no backup.
@@ -156,6 +160,11 @@ pub trait Registrar: Send + Sync + 'static {
     /// All members as this node knows them.
     fn members(&self) -> Vec<MemberStatus>;
 
+    /// Whether what this node holds may be believed; if not, its process is about to end.
+    fn is_sound(&self) -> bool {
+        true
+    }
+
     /// Whether this node may serve.
     fn readiness(&self) -> Readiness;
 
@@ -184,6 +193,8 @@ pub struct NodeStatus {
     pub delta: DeltaPart,
     /// The volume of its data directory.
     pub disk: DiskPart,
+    /// The comparison of states.
+    pub hashes: HashesPart,
     /// What an operator must know now.
     pub alarms: Vec<Alarm>,
 }

@@ -16,6 +16,7 @@ use super::invitations::Invitations;
 use super::lineup::Roster;
 use super::membership::Members;
 use super::operator::{AdminRefusal, Change, Lineup, Mode, Order, Report};
+use super::welcome::Guest;
 
 /// How long a change may take before the order is answered with what is known by then.
 const CHANGE_MAX: Duration = Duration::from_secs(3);
@@ -61,7 +62,13 @@ pub(super) enum Decision {
     /// There is nothing to do, or nothing yet: all of it has happened, or will by itself.
     Stands(Reach, String),
     /// Something is to be changed.
-    Change(Motion),
+    Change(Box<Motion>),
+}
+
+impl Decision {
+    pub(super) fn change(motion: Motion) -> Self {
+        Self::Change(Box::new(motion))
+    }
 }
 
 impl Council {
@@ -85,7 +92,7 @@ impl Council {
         let decision = match order.change {
             Change::Transfer { to } => return self.transfer(&floor, to, order.mode).await,
             Change::Add { name, peer, seat } => {
-                self.decide_add(&floor, &name, &peer, seat, order.mode)
+                self.decide_add(&floor, &Guest { name, peer, seat }, order.mode)
                     .await?
             }
             Change::Promote { name } => self.decide_promote(&floor.roster, &name)?,
@@ -99,9 +106,9 @@ impl Council {
         match (decision, order.mode) {
             (Decision::Stands(reach, message), _) => Ok(stands(before, reach, message)),
             (Decision::Change(motion), Mode::DryRun) => {
-                Ok(report(before, motion, Happened::Nothing))
+                Ok(report(before, *motion, Happened::Nothing))
             }
-            (Decision::Change(motion), Mode::Execute) => self.make(&floor, before, motion).await,
+            (Decision::Change(motion), Mode::Execute) => self.make(&floor, before, *motion).await,
         }
     }
 
@@ -225,7 +232,7 @@ impl Council {
         let given = BTreeSet::from([learner.member.id]);
         let voters: BTreeSet<u64> = roster.voters().union(&given).copied().collect();
         roster.allow(&voters)?;
-        Ok(Decision::Change(Motion {
+        Ok(Decision::change(Motion {
             after: roster.lineup_of(&voters, &BTreeSet::new()),
             steps: vec![format!("{name} votes")],
             message: format!("{name} is a voter"),
@@ -259,7 +266,7 @@ impl Council {
         let after = roster.lineup_of(&voters, &BTreeSet::from([gone]));
         let swap = format!("{with} votes and {old} goes, in one change");
         if self.fit_to_vote(roster, coming).is_err() {
-            return Ok(Decision::Change(Motion {
+            return Ok(Decision::change(Motion {
                 change: MemberChange::Set(Member {
                     goal: Goal::Replace(gone),
                     ..coming.member.clone()
@@ -271,7 +278,7 @@ impl Council {
             }));
         }
         roster.allow(&voters)?;
-        Ok(Decision::Change(Motion {
+        Ok(Decision::change(Motion {
             change: swap_votes(new, gone),
             steps: vec![swap],
             after,
@@ -319,7 +326,7 @@ fn decide_remove(roster: &Roster, name: &str) -> Result<Decision, AdminRefusal> 
     if going.voter {
         roster.allow(&voters)?;
     }
-    Ok(Decision::Change(Motion {
+    Ok(Decision::change(Motion {
         after: roster.lineup_of(&voters, &gone),
         steps: vec![
             format!("{name} is no member any more"),

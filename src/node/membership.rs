@@ -101,7 +101,7 @@ impl Members {
 }
 
 /// Pends while there is a Raft.
-async fn closed(leadership: &mut tokio::sync::watch::Receiver<crate::raft::Leadership>) {
+pub(super) async fn closed(leadership: &mut tokio::sync::watch::Receiver<crate::raft::Leadership>) {
     while leadership.changed().await.is_ok() {}
 }
 

@@ -6,9 +6,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::codec::{Format, Stored};
+use crate::raft::HashPoint;
 use crate::registry::{Command, Outcome};
 use crate::store::identity::PlannedMember;
 
+use super::agreement::{Findings, Verdict};
 use super::api::NodeStatus;
 use super::operator::{AdminRefusal, Order, Report};
 
@@ -25,6 +27,10 @@ pub enum Request {
     Status,
     /// An operator's order for the leader. The receiver carries it out or refuses; it never forwards it.
     Admin(Order),
+    /// The leader's: your newest state hashes; and this is what the last ones showed.
+    Hashes(Findings),
+    /// The leader's: your state is not the majority's.
+    Diverged(Verdict),
     /// An empty node wants to become a member.
     Join(JoinRequest),
 }
@@ -50,6 +56,10 @@ pub enum Answer {
     Status(Box<NodeStatus>),
     /// To `Admin`.
     Admin(Box<Result<Report, AdminRefusal>>),
+    /// To `Hashes`: oldest first.
+    Hashes(Vec<HashPoint>),
+    /// To `Diverged`: whether it is so by this node's own hashes.
+    Diverged(bool),
     /// To `Join`.
     Join(JoinAnswer),
 }

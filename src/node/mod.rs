@@ -4,6 +4,7 @@
 //! first start. It may not touch HTTP or file formats.
 
 mod admission;
+mod agreement;
 mod alarms;
 mod api;
 mod backup;
@@ -21,6 +22,7 @@ mod membership;
 mod messages;
 pub mod operator;
 mod orders;
+mod own_status;
 mod peer_desk;
 mod reads;
 mod steward;
@@ -36,13 +38,14 @@ use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
 use crate::clock::SharedClock;
-use crate::raft::{Goal, MemberView, Raft, RaftStatus, Receiving, Role};
-use crate::registry::{Command, InstanceStatus, Origin, Outcome, Protection, Record, Settings};
+use crate::raft::{Goal, MemberView, Raft, RaftStatus, Role};
+use crate::registry::{Command, InstanceStatus, Origin, Outcome, Record, Settings};
 use crate::store::DiskHealth;
 use crate::store::identity::PlannedMember;
 
 pub use crate::raft::Backup;
 pub use admission::WaitingLimits;
+pub use agreement::{ComparedHash, Findings, HashesPart, Verdict};
 pub use alarms::{Alarm, AlarmBoard, AlarmKind};
 pub use api::{
     BackupRefusal, ClusterPart, Consistency, DeltaPart, LogPart, MemberStatus, NodePart,
@@ -58,9 +61,10 @@ pub use messages::{
 pub use operator::{AdminRefusal, Change, Lineup, Mode, Operator, Order, Report, Seat};
 pub use peer_desk::PeerDesk;
 
+use agreement::Agreement;
 use batcher::{Batcher, Fate, Refused, WriteQueue};
 use council::Council;
-use disk::{DiskDesk, Refusal};
+use disk::DiskDesk;
 use leader_time::LeaderTime;
 use membership::Members;
 use reads::Reads;
@@ -99,6 +103,7 @@ struct Running {
     reads: Arc<Reads>,
     members: Arc<Members>,
     council: Arc<Council>,
+    agreement: Arc<Agreement>,
 }
 
 impl Node {
@@ -118,17 +123,21 @@ impl Node {
     pub fn run(&self, raft: Raft, clock: SharedClock) -> JoinSet<()> {
         let time = LeaderTime::new(Arc::clone(&clock));
         let (batcher, queue) = Batcher::new(raft.clone(), Arc::clone(&time), self.options.writes);
+        let name = self.first_start.identity().name;
+        let agreement = Agreement::new(raft.clone(), name, Arc::clone(&self.alarms));
         let sweep = Sweep {
             raft: raft.clone(),
             queue: queue.clone(),
             time,
             settings: self.options.settings.clone(),
             interval: self.options.sweep,
+            agreement: Arc::clone(&agreement),
         };
         let members = Arc::new(Members::default());
         let mut tasks = JoinSet::new();
         tasks.spawn(batcher.run());
         tasks.spawn(sweep.run());
+        tasks.spawn(Arc::clone(&agreement).run());
         let (polled, polling) = (Arc::clone(&members), raft.clone());
         tasks.spawn(async move { polled.poll(&polling).await });
         let reads = Arc::new(Reads::new(raft.clone(), self.options.reads_default, clock));
@@ -157,6 +166,7 @@ impl Node {
                 reads,
                 members,
                 council,
+                agreement,
             })
             .is_ok();
         assert!(fresh, "a node runs once");
@@ -177,9 +187,28 @@ impl Node {
         self.stopping.load(Ordering::Relaxed)
     }
 
+    /// What is known of the disk.
+    fn disk(&self) -> &DiskDesk {
+        &self.disk
+    }
+
     /// The queue of writes, once Raft runs.
     fn write_queue(&self) -> Option<&WriteQueue> {
         self.running.get().map(|running| &running.queue)
+    }
+
+    /// The comparison of states, once Raft runs.
+    fn agreement(&self) -> Option<&Agreement> {
+        self.running.get().map(|running| &*running.agreement)
+    }
+
+    /// Why no write is taken, if none is.
+    fn refuses(&self) -> Option<WriteError> {
+        let agreement = self.agreement()?;
+        if agreement.is_diverged() {
+            return Some(WriteError::Stopping);
+        }
+        agreement.is_split().then_some(WriteError::HashesSplit)
     }
 
     /// Somebody probed in the name of a member, from another data directory.
@@ -207,8 +236,11 @@ impl Node {
         if self.is_stopping() {
             return Err(WriteError::Stopping);
         }
+        if let Some(refusal) = self.refuses() {
+            return Err(refusal);
+        }
         let running = self.running.get().ok_or(WriteError::NoLeader)?;
-        self.check_disk(&running.raft, std::slice::from_ref(&command))?;
+        self.disk.admit(&running.raft, &command)?;
         let fate = running
             .queue
             .submit(vec![command])
@@ -234,28 +266,6 @@ impl Node {
             Ok(Fate::DiskFull) => Err(WriteError::DiskFull),
             Ok(Fate::Unknown) | Err(_) => Err(WriteError::Unknown),
         }
-    }
-
-    /// Refuses what the disks have no room for, and what would wait for a disk that does not answer: a
-    /// follower's own disk does not matter to what it forwards.
-    fn check_disk(&self, raft: &Raft, commands: &[Command]) -> Result<(), WriteError> {
-        let leader = raft.leadership().borrow().leader;
-        let forwards = leader.is_some_and(|leader| leader != raft.me());
-        let admitted = self.disk.admit(commands).and_then(|()| match forwards {
-            true => Ok(()),
-            false => self.disk.admit_as_leader(),
-        });
-        admitted.map_err(|refusal| match refusal {
-            Refusal::Full => WriteError::DiskFull,
-            Refusal::Stalled => WriteError::DiskStalled,
-        })
-    }
-
-    /// Whether a batch that another node forwarded may be proposed here.
-    fn admit_forwarded(&self, commands: &[Command]) -> Result<(), Refusal> {
-        self.disk
-            .admit(commands)
-            .and_then(|()| self.disk.admit_as_leader())
     }
 
     async fn renew_lease(&self, renewal: Renewal) -> Result<Written, WriteError> {
@@ -298,70 +308,6 @@ impl Node {
         })
     }
 
-    /// This node's own status.
-    pub fn own_status(&self) -> NodeStatus {
-        let identity = self.first_start.identity();
-        let Some(running) = self.running.get() else {
-            return starting_status(&identity.name, self.disk.part());
-        };
-        let raft = running.raft.status();
-        let view = running.raft.state().view();
-        let protection = running
-            .raft
-            .state()
-            .with_registry(|registry| registry.protection(registry.lease_ms()));
-        let name_of = |id: u64| {
-            raft.members
-                .iter()
-                .find(|view| view.member.id == id)
-                .map(|view| view.member.name.clone())
-        };
-        let voters = raft.members.iter().filter(|view| view.voter).count();
-        NodeStatus {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            node: NodePart {
-                name: identity.name,
-                id: identity.node_id.unwrap_or(0),
-                role: raft.role.as_str().to_owned(),
-            },
-            cluster: ClusterPart {
-                id: identity
-                    .cluster_id
-                    .map_or_else(String::new, |id| format!("{id:032x}")),
-                leader: raft.leader.filter(|_| self.is_led(&raft)).and_then(name_of),
-                term: raft.term,
-                voters: u64::try_from(voters).unwrap_or(u64::MAX),
-                learners: u64::try_from(raft.members.len() - voters).unwrap_or(u64::MAX),
-                settings_differ: *view.settings() != self.options.settings,
-            },
-            log: LogPart {
-                last: raft.last,
-                committed: raft.committed,
-                applied: raft.applied,
-                snapshot: raft.snapshot,
-                purged: raft.purged,
-                snapshot_receiving: raft
-                    .receiving
-                    .map(|Receiving { bytes, size }| SnapshotReceiving { bytes, size }),
-                snapshots_refused: raft.snapshots_refused,
-            },
-            state: StatePart {
-                index: view.index(),
-                hash: format!("{:032x}", view.state_hash()),
-            },
-            registry: RegistryPart {
-                applications: view.application_count(),
-                instances: view.instance_count(),
-            },
-            protection,
-            delta: DeltaPart {
-                oldest_index: view.oldest_cursor(),
-            },
-            disk: self.disk.part(),
-            alarms: self.alarms.active(),
-        }
-    }
-
     /// Whether somebody leads, as far as this node can tell by whom it has heard of lately: a leader by a
     /// quorum of voters, everybody else by the leader. Raft itself remembers a leader it no longer hears.
     fn is_led(&self, status: &RaftStatus) -> bool {
@@ -387,6 +333,9 @@ impl Node {
         let Some(running) = self.running.get() else {
             return vec![self.first_start.waits_for()];
         };
+        if running.agreement.is_diverged() {
+            return vec!["its state differs from the majority's".to_owned()];
+        }
         let status = running.raft.status();
         let mut reasons = Vec::new();
         if !self.is_led(&status) {
@@ -421,41 +370,6 @@ impl Node {
 /// A node this many entries behind what it knows to be committed is not ready.
 const READY_LAG_MAX: u64 = 100;
 
-fn starting_status(name: &str, disk: DiskPart) -> NodeStatus {
-    NodeStatus {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        node: NodePart {
-            name: name.to_owned(),
-            id: 0,
-            role: "starting".to_owned(),
-        },
-        cluster: ClusterPart {
-            id: String::new(),
-            leader: None,
-            term: 0,
-            voters: 0,
-            learners: 0,
-            settings_differ: false,
-        },
-        log: LogPart::default(),
-        state: StatePart {
-            index: 0,
-            hash: format!("{:032x}", 0),
-        },
-        registry: RegistryPart::default(),
-        protection: Protection {
-            enabled: false,
-            active: false,
-            leases: 0,
-            silent: 0,
-            allowed_silent: 0,
-        },
-        delta: DeltaPart::default(),
-        disk,
-        alarms: Vec::new(),
-    }
-}
-
 impl Registrar for Node {
     fn write(&self, command: Command) -> BoxFuture<'_, Result<Written, WriteError>> {
         Box::pin(self.submit(command))
@@ -468,7 +382,12 @@ impl Registrar for Node {
     fn read(&self, options: ReadOptions) -> BoxFuture<'_, Result<Read, ReadError>> {
         Box::pin(async move {
             let running = self.running.get().ok_or(ReadError::NoLeader)?;
-            running.reads.read(options).await
+            let read = running.reads.read(options).await?;
+            // Looked at behind the read: what it shows was known to be right until then.
+            match running.agreement.is_diverged() {
+                true => Err(ReadError::Stopping),
+                false => Ok(read),
+            }
         })
     }
 
@@ -512,6 +431,11 @@ impl Registrar for Node {
             .get()
             .map(|running| running.members.table(&running.raft, &self.own_status()))
             .unwrap_or_default()
+    }
+
+    fn is_sound(&self) -> bool {
+        self.agreement()
+            .is_none_or(|agreement| !agreement.is_diverged())
     }
 
     fn readiness(&self) -> Readiness {

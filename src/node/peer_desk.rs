@@ -57,6 +57,19 @@ impl PeerDesk {
                 let result = node.operate_here(order).await;
                 Ok(Answer::Admin(Box::new(result)))
             }
+            Request::Hashes(_) | Request::Diverged(_) if !self.is_of_my_cluster(from) => {
+                Err(Refusal::NoCluster)
+            }
+            Request::Hashes(findings) => {
+                let node = self.node().ok_or(Refusal::NotReady)?;
+                let agreement = node.agreement().ok_or(Refusal::NotReady)?;
+                Ok(Answer::Hashes(agreement.report(from, findings)))
+            }
+            Request::Diverged(verdict) => {
+                let node = self.node().ok_or(Refusal::NotReady)?;
+                let agreement = node.agreement().ok_or(Refusal::NotReady)?;
+                Ok(Answer::Diverged(agreement.hear(from, verdict).await))
+            }
             Request::Join(request) => {
                 let node = self.node().ok_or(Refusal::NotReady)?;
                 Ok(Answer::Join(node.admit(request).await))
@@ -83,10 +96,16 @@ impl PeerDesk {
 
     async fn forwarded(&self, commands: Vec<Command>) -> ForwardAnswer {
         let node = self.node();
-        match node.as_ref().map(|node| node.admit_forwarded(&commands)) {
+        match node
+            .as_ref()
+            .map(|node| node.disk().admit_forwarded(&commands))
+        {
             Some(Err(disk::Refusal::Full)) => return ForwardAnswer::DiskFull,
             Some(Err(disk::Refusal::Stalled)) => return ForwardAnswer::NotExecuted,
             Some(Ok(())) | None => {}
+        }
+        if node.as_ref().is_some_and(|node| node.refuses().is_some()) {
+            return ForwardAnswer::NotExecuted;
         }
         let queue = node.and_then(|node| node.write_queue().cloned());
         let fate = match queue.map(|queue| queue.submit_here(commands)) {

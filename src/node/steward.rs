@@ -77,9 +77,8 @@ impl Steward {
             .council
             .raft
             .change_members(status.members_at, MemberChange::Settle);
-        match timeout(CHANGE_MAX, settling).await {
-            Ok(Err(error)) => tracing::debug!(%error, "not ended yet"),
-            Ok(Ok(_)) | Err(_) => {}
+        if let Ok(Err(error)) = timeout(CHANGE_MAX, settling).await {
+            tracing::debug!(%error, "not ended yet");
         }
         Ok(())
     }

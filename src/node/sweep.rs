@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::raft::{Leadership, Raft};
 use crate::registry::{Command, Outcome, Settings};
 
+use super::agreement::Agreement;
 use super::batcher::{Fate, Refused, WriteQueue};
 use super::leader_time::LeaderTime;
 
@@ -27,6 +28,7 @@ pub(super) struct Sweep {
     pub(super) time: Arc<LeaderTime>,
     pub(super) settings: Settings,
     pub(super) interval: Duration,
+    pub(super) agreement: Arc<Agreement>,
 }
 
 /// One line for each change of leader, as operators look for it.
@@ -100,6 +102,9 @@ impl Sweep {
     /// Pulses while something may be due and the last pulse was full.
     async fn evict(&self) {
         loop {
+            if !self.agreement.may_evict() {
+                return;
+            }
             let lease_ms = self.time.reading(self.raft.state().view().lease_ms());
             if !self
                 .raft

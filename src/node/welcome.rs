@@ -20,19 +20,28 @@ use super::operator::{ADDRESS_BYTES_MAX, AdminRefusal, MEMBERS_MAX, Mode, NAME_B
 /// How long a node that is met may take to say more of itself.
 const PROBE_MAX: Duration = Duration::from_secs(1);
 
+/// Who is invited.
+pub(super) struct Guest {
+    /// Its `node.name`.
+    pub(super) name: String,
+    /// Where it waits.
+    pub(super) peer: String,
+    /// What it is to be.
+    pub(super) seat: Seat,
+}
+
 impl Council {
     /// Invites the node called `name` that waits at `peer`, or says how far it is.
     pub(super) async fn decide_add(
         &self,
         floor: &Floor,
-        name: &str,
-        peer: &str,
-        seat: Seat,
+        guest: &Guest,
         mode: Mode,
     ) -> Result<Decision, AdminRefusal> {
-        let roster = &floor.roster;
+        let Guest { name, peer, seat } = guest;
+        let (roster, seat) = (&floor.roster, *seat);
         if roster.find(name).is_ok() {
-            return self.decide_readd(roster, name, peer, seat).await;
+            return self.decide_readd(roster, guest).await;
         }
         if roster.len() >= MEMBERS_MAX {
             return Err(AdminRefusal::TooManyMembers);
@@ -48,20 +57,19 @@ impl Council {
         };
         let newcomer = self.introduced(name, peer, &met).await?;
         self.invitations.keep(name, seat);
-        Ok(Decision::Change(motion_to_add(roster, newcomer, seat)))
+        Ok(Decision::change(motion_to_add(roster, newcomer, seat)))
     }
 
     /// The order was given before, or the node came by itself.
     async fn decide_readd(
         &self,
         roster: &Roster,
-        name: &str,
-        peer: &str,
-        seat: Seat,
+        Guest { name, peer, seat }: &Guest,
     ) -> Result<Decision, AdminRefusal> {
+        let seat = *seat;
         let view = roster.find(name)?;
         let met = self.raft.meet(peer).await;
-        if met.is_ok_and(|met| met.name == name && met.incarnation != view.member.incarnation) {
+        if met.is_ok_and(|met| met.name == *name && met.incarnation != view.member.incarnation) {
             return Err(AdminRefusal::NameTaken {
                 name: name.to_owned(),
                 id: view.member.id,
@@ -88,7 +96,7 @@ impl Council {
             let message = format!("{name} is a learner, {lag} entries behind");
             return Ok(Decision::Stands(reach, message));
         }
-        Ok(Decision::Change(motion_for_goal(
+        Ok(Decision::change(motion_for_goal(
             roster,
             &view.member,
             seat,
@@ -159,7 +167,7 @@ impl Council {
                 format!("{name} is there already"),
             ));
         }
-        Ok(Decision::Change(Motion {
+        Ok(Decision::change(Motion {
             steps: vec![format!(
                 "{name} is reached at {} by peers and at {} by clients",
                 moved.peer_addr, moved.http_addr

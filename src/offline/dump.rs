@@ -14,7 +14,7 @@ use crate::raft::{EntryContent, EntryView, look_at_purge, look_at_record};
 use crate::store::files::SharedFiles;
 use crate::store::identity::{self, Identity, StoredVote};
 use crate::store::log::LogRecord;
-use crate::store::sled_log::{END_FILE, Found, LogCopy, end_mark_of, strays};
+use crate::store::sled_log::{END_FILE, Found, LogCopy, carve, end_mark_of, strays};
 use crate::store::snapshot_files::{SNAPSHOT_DIR, SnapshotFound};
 use crate::store::{SnapshotFiles, StoppedDir};
 
@@ -64,6 +64,8 @@ pub enum Line {
     },
     /// One entry whose checksum matches.
     Entry(EntryText),
+    /// One version of an entry, found in the bytes of a log that cannot be opened; its checksum matches.
+    Carved(EntryText),
     /// Something that is not what was written there.
     Damage(Damage),
     /// The last line.
@@ -126,6 +128,8 @@ pub struct Summary {
     pub first: Option<u64>,
     /// The last of them.
     pub last: Option<u64>,
+    /// Versions of entries that were carved out of a log that cannot be opened.
+    pub carved: u64,
     /// Places that are damaged.
     pub damages: u64,
 }
@@ -192,6 +196,7 @@ impl<S: FnMut(Line) -> io::Result<()>> Dump<S> {
                 .map_err(reader),
             Err(CopyError::Log(error)) => self
                 .damage(LOG_FILE, "opening", &error.to_string())
+                .and_then(|()| self.carve(dir))
                 .map_err(reader),
             Err(error) => Err(DumpError::Copy(error)),
         }
@@ -268,6 +273,24 @@ impl<S: FnMut(Line) -> io::Result<()>> Dump<S> {
             }
         }
         Ok(())
+    }
+
+    /// Without sled nothing says which version counts, nor whether one is missing.
+    fn carve(&mut self, dir: &StoppedDir) -> io::Result<()> {
+        let carved = carve(dir.root(), |record| {
+            self.summary.carved += 1;
+            match look_at_record(&record) {
+                Ok(view) if self.range.contains(&record.index) => {
+                    self.put(Line::Carved(entry_text(&view, record.bytes.len())))
+                }
+                // What decodes to no entry was none.
+                _ => Ok(()),
+            }
+        });
+        match carved {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
     }
 
     fn log(&mut self, copy: &LogCopy, bytes: u64) -> io::Result<()> {

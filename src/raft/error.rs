@@ -131,6 +131,8 @@ pub enum Failure {
     ClusterEnded(String),
     /// The cluster removed this node, in this entry of the log: exit code 76.
     Removed(u64),
+    /// This node's state is not the majority's: exit code 74.
+    Diverged(Divergence),
     /// An entry or a snapshot is of a format that only a newer release reads: exit code 78. It is whole, and
     /// another start of this release would stop at it again.
     Newer(String),
@@ -138,9 +140,35 @@ pub enum Failure {
     Internal(String),
 }
 
+/// How a node's state was found not to be the majority's, and how far it had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Divergence {
+    /// The log index at which states were compared.
+    pub index: u64,
+    /// This node's state hash there.
+    pub ours: u128,
+    /// The majority's.
+    pub theirs: u128,
+    /// The last index in the log.
+    pub last: u64,
+    /// The last index known to be committed.
+    pub committed: u64,
+    /// The last index applied.
+    pub applied: u64,
+    /// The last index of the newest snapshot, 0 if none.
+    pub snapshot: u64,
+    /// The last index the log no longer holds, 0 if none.
+    pub purged: u64,
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Diverged(found) => write!(
+                f,
+                "at index {} its state hash is {:032x}, the majority's {:032x}",
+                found.index, found.ours, found.theirs
+            ),
             Self::Removed(index) => write!(f, "removed from the cluster at index {index}"),
             Self::Storage(why)
             | Self::Identity(why)

@@ -54,11 +54,20 @@ impl Keeper {
         let mut told = BTreeMap::new();
         loop {
             rounds.tick().await;
-            self.note_followers();
             self.forget_who_left();
-            self.tell_peers(&mut told).await;
-            self.write().await;
+            self.round(&mut told).await;
         }
+    }
+
+    /// The last round of a node that stops: an older copy of its directory is found out from then on.
+    pub(super) async fn finish(&self) {
+        self.round(&mut BTreeMap::new()).await;
+    }
+
+    async fn round(&self, told: &mut BTreeMap<u64, Past>) {
+        self.note_followers();
+        self.tell_peers(told).await;
+        self.write().await;
     }
 
     /// A leader knows what its followers have stored: openraft forgets it with the leadership.
@@ -110,7 +119,7 @@ impl Keeper {
 
     /// Writes what has changed. A disk that fails here fails for the log, too, which ends the node: this
     /// file alone never does.
-    pub(super) async fn write(&self) {
+    async fn write(&self) {
         let Some(rows) = self.service.memories.take_changed() else {
             return;
         };

@@ -13,6 +13,7 @@ mod compaction;
 mod error;
 mod failure;
 mod gate;
+mod hash_points;
 mod inbound;
 mod keeper;
 mod log_store;
@@ -36,6 +37,8 @@ mod status;
 mod storage_suite;
 mod suspects;
 mod types;
+#[cfg(test)]
+mod unknown_entries;
 mod watcher;
 
 use std::cmp::Reverse;
@@ -72,9 +75,10 @@ use watcher::Members;
 pub use backup::{BACKUPS_MAX, Backup, BackupError};
 pub use change::{ChangeError, FIRST_LATER_ID, MemberChange};
 pub use error::{
-    CallError, Failure, InitializeError, MeetError, ProposeError, ReadIndexError, StartError,
-    TransferError,
+    CallError, Divergence, Failure, InitializeError, MeetError, ProposeError, ReadIndexError,
+    StartError, TransferError,
 };
+pub use hash_points::{HASH_POINTS_MAX, HashPoint};
 pub use look::{
     CoveredView, EntryContent, EntryView, LogPosition, MembershipView, look_at_purge,
     look_at_record, look_at_snapshot, restore,
@@ -88,8 +92,8 @@ pub use types::{Goal, Member};
 
 /// Reads that may wait for an index at once.
 pub const READS_WAITING_MAX: usize = 65_536;
-/// What a snapshot may take beyond a quarter more than the last one, 1 MiB.
-const SNAPSHOT_BYTES_SPARE: u64 = 1 << 20;
+/// What a snapshot may take beyond a quarter more than the last one, 64 KiB.
+const SNAPSHOT_BYTES_SPARE: u64 = 64 << 10;
 /// How long a hand-over of leadership may take.
 const TRANSFER_MAX: Duration = Duration::from_secs(3);
 
@@ -452,13 +456,13 @@ impl Raft {
     /// Stops. The log and the connections are closed by whoever opened them.
     pub async fn shutdown(self) {
         self.inner.stopping.send_replace(true);
+        self.inner.keeper.finish().await;
         if let Err(error) = self.inner.core.shutdown().await {
             tracing::warn!(%error, "Raft did not end by itself");
         }
         let mut tasks = self.inner.tasks.lock().await;
         tasks.abort_all();
         while tasks.join_next().await.is_some() {}
-        self.inner.keeper.write().await;
     }
 
     /// Members whose data directory is not the one the cluster knows, and why, as it changes.
@@ -473,6 +477,11 @@ impl Raft {
         if members.values().any(|member| member.name == name) {
             self.inner.suspects.accuse(name, service::FOREIGN);
         }
+    }
+
+    /// Ends this node's Raft for a reason that was found above it; the first one counts.
+    pub fn give_up(&self, failure: Failure) {
+        self.inner.failure.fail(failure);
     }
 
     /// Set once, when Raft is dead for good: the process must end.

@@ -121,6 +121,10 @@ impl PeerClient {
         )))
     }
 
+    #[expect(
+        clippy::result_large_err,
+        reason = "openraft's error holds a member, and openraft wants it by value"
+    )]
     /// On the log channel: connects only once there is something to send.
     async fn stream_log<S>(&mut self, input: S) -> Result<Answers<'_>, RpcError>
     where

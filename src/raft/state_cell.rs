@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::registry::{Registry, View};
 
+use super::hash_points::{HashPoint, HashRing};
 use super::state_hashes::StateHashes;
 
 /// One node's applied state.
@@ -24,6 +25,8 @@ pub struct StateCell {
     /// Of the last catalogue change: renewals, which are most entries, wake nobody who waits for one.
     catalogue: watch::Sender<u64>,
     hashes: StateHashes,
+    /// Guards the newest state hashes that nodes are compared by; held for a copy.
+    points: Mutex<HashRing>,
     /// Guards one instant; held for a copy.
     applied_at: Mutex<Instant>,
     /// The leader's wall clock in the last entry applied, ms since the epoch.
@@ -38,6 +41,7 @@ impl StateCell {
             catalogue: watch::Sender::new(registry.view().catalogue_index()),
             hashes: StateHashes::default(),
             registry: Mutex::new(registry),
+            points: Mutex::default(),
             applied_at: Mutex::new(Instant::now()),
             last_entry_wall_ms: AtomicU64::new(0),
         }
@@ -61,6 +65,19 @@ impl StateCell {
     /// The log index of the last catalogue change applied, as it moves.
     pub fn catalogue_index(&self) -> watch::Receiver<u64> {
         self.catalogue.subscribe()
+    }
+
+    /// The newest state hashes at the points that all nodes share, oldest first.
+    pub fn hash_points(&self) -> Vec<HashPoint> {
+        self.points().points()
+    }
+
+    pub(super) fn note_point(&self, point: HashPoint) {
+        self.points().push(point);
+    }
+
+    fn points(&self) -> MutexGuard<'_, HashRing> {
+        self.points.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The state hash right after entry `index`, if that was among the last some thousand applied here.
@@ -120,6 +137,7 @@ impl StateCell {
     pub(super) fn replace(&self, registry: Registry, index: u64) -> Registry {
         let old = std::mem::replace(&mut *self.registry(), registry);
         self.note_hash();
+        self.points().clear();
         self.publish(index);
         old
     }

@@ -18,6 +18,7 @@ use crate::store::{SnapshotFiles, blocking};
 
 use super::error::{Failure, StartError};
 use super::failure::FailureCell;
+use super::hash_points::{HashPoint, is_point};
 use super::removed::RemovedMembers;
 use super::snapshots::{Handover, Snapshot, SnapshotBuilder, SnapshotFile};
 use super::state_cell::StateCell;
@@ -135,7 +136,14 @@ impl StateMachine {
         let _note = self.parts.failure.while_in("apply");
         self.cell.note_entry_wall_ms(entry.at.wall_ms);
         let commands = entry.commands.len();
-        let outcomes = self.cell.registry().apply_owned(index, entry);
+        let mut registry = self.cell.registry();
+        let before_ms = registry.lease_ms();
+        let outcomes = registry.apply_owned(index, entry);
+        if is_point(before_ms, registry.lease_ms()) {
+            let hash = registry.state_hash();
+            self.cell.note_point(HashPoint { index, hash });
+        }
+        drop(registry);
         assert_eq!(
             outcomes.len(),
             commands,

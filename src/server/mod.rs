@@ -4,6 +4,7 @@
 
 pub mod banner;
 pub mod config;
+mod evidence;
 pub mod exit;
 mod run;
 pub mod telemetry;

@@ -15,12 +15,14 @@ use tokio::task::JoinSet;
 use crate::http;
 use crate::net::{Listener, SharedNetwork};
 use crate::node::{FirstStart, Node, PeerDesk, Plan};
-use crate::raft::{Goal, Member, PeerIdentity, Peers, Raft, RaftParts};
+use crate::raft::{Failure, Goal, Member, PeerIdentity, Peers, Raft, RaftParts};
+use crate::store::files::SharedFiles;
 use crate::store::identity::{IdentityFile, PlannedMember};
 use crate::store::log::{LogBounds, LogStorage};
 use crate::store::{Ancestry, DiskHealth, MemoryFile, OpenError, SnapshotFiles, blocking};
 
 use super::config::Config;
+use super::evidence;
 use super::exit::ExitReason;
 use super::translate;
 use super::world::World;
@@ -252,6 +254,7 @@ impl Starting {
         Running {
             raft,
             log,
+            files: self.world.files,
             node: self.node,
             peers: self.peers,
             stopping: self.stopping,
@@ -272,6 +275,7 @@ struct Disk {
 struct Running {
     raft: Raft,
     log: Arc<dyn LogStorage>,
+    files: SharedFiles,
     node: Arc<Node>,
     peers: Peers,
     stopping: watch::Sender<bool>,
@@ -285,8 +289,10 @@ impl Running {
         let mut failure = self.raft.failure();
         loop {
             // Looked at before waiting: it may have failed before anybody listened.
-            if let Some(failed) = failure.borrow_and_update().as_ref() {
-                return translate::failure(failed);
+            let failed = failure.borrow_and_update().clone();
+            if let Some(failed) = failed {
+                self.keep_evidence(&failed).await;
+                return translate::failure(&failed);
             }
             tokio::select! {
                 Some(ended) = self.listeners.join_next() => return listener_ended(ended),
@@ -297,6 +303,17 @@ impl Running {
                     return ExitReason::internal("Raft ended by itself", "", "look at the log above, then start again");
                 },
             }
+        }
+    }
+
+    /// A state that differs is shown to nobody any more, so its figures are kept for a look.
+    async fn keep_evidence(&self, failed: &Failure) {
+        let Failure::Diverged(found) = *failed else {
+            return;
+        };
+        let files = Arc::clone(&self.files);
+        if let Err(error) = blocking(move || evidence::write(&files, &found)).await {
+            tracing::warn!(%error, "the evidence was not written");
         }
     }
 

@@ -201,6 +201,11 @@ pub(super) fn failure(failure: &Failure) -> ExitReason {
             why,
             "keep the directory for a look; add this node to the new cluster with an empty one",
         ),
+        Failure::Diverged(_) => ExitReason::storage(
+            "this node's state differs from the majority's",
+            failure.to_string(),
+            "start it again once; if it differs again: eureka-raft recover replace-disk",
+        ),
         Failure::Removed(index) => removed(*index),
         Failure::Newer(why) => ExitReason::configuration(
             "the cluster's log holds what this release cannot read",

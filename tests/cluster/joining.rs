@@ -3,6 +3,9 @@
 use serde_json::Value::Null;
 use serde_json::json;
 
+use eureka_raft::store::DirFiles;
+use eureka_raft::store::identity::{IdentityFile, JoinMark};
+
 use crate::support::cluster::{Cluster, SOON};
 use crate::support::eventually::eventually;
 use crate::support::http::request;
@@ -195,4 +198,33 @@ fn a_newcomer_that_finds_nobody_waits_and_says_where_it_asked() {
     cluster.nodes[0].start();
     cluster.await_ready();
     await_voters(&cluster, &["node-1", "node-2"]);
+}
+
+/// What `recover replace-disk` prepares: an empty directory that stands for the member whose disk is lost.
+#[test]
+fn a_node_with_a_new_disk_takes_the_place_of_its_old_self_in_one_change() {
+    let mut cluster = Cluster::started(3, &[]);
+    let via = cluster.nodes[..2].iter().map(|node| node.peer.to_string());
+    let via: Vec<String> = via.collect();
+    let old = member(&cluster.nodes[0], "node-3").expect("a member")["id"].clone();
+    cluster.nodes[2].kill();
+    cluster.nodes[2].wipe();
+    let files = DirFiles::open(&cluster.nodes[2].data).expect("an empty directory");
+    let identity = IdentityFile::create(std::sync::Arc::new(files), "node-3", 0xD15C);
+    let mark = JoinMark {
+        via,
+        replaces: old.as_u64(),
+    };
+    let marked = identity
+        .expect("an identity")
+        .update(|it| it.join = Some(mark));
+    marked.expect("the mark is stored");
+    // Its configuration still lists the initial members: the mark goes before it.
+    cluster.nodes[2].start();
+    cluster.nodes[2].await_ready();
+    await_voters(&cluster, &THREE);
+    let new = member(&cluster.nodes[0], "node-3").expect("a member");
+    assert_ne!(new["id"], old);
+    assert_eq!(cluster.nodes[2].register("DISK", "one", 3_600).status, 204);
+    cluster.await_equal_state();
 }

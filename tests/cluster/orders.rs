@@ -13,43 +13,39 @@ use crate::support::eventually::eventually;
 use crate::support::http::{Answer, post_json, request};
 use crate::support::instance;
 
+/// An empty order has an empty body.
+fn text_of(body: &Value) -> String {
+    if body.is_null() {
+        return String::new();
+    }
+    body.to_string()
+}
+
 /// Gives an order to one node, once.
 pub(crate) fn order(node: &Node, path: &str, body: &Value) -> Answer {
-    let body = if body.is_null() {
-        String::new()
-    } else {
-        body.to_string()
-    };
-    post_json(node.http, path, &body).expect("an answer")
+    post_json(node.http, path, &text_of(body)).expect("an answer")
 }
+
+/// Refusals that pass by themselves.
+const PASSING: [&str; 6] = [
+    "change_in_progress",
+    "no_leader",
+    "unknown_outcome",
+    "not_caught_up",
+    "not_alive",
+    "quorum_at_risk",
+];
 
 /// Gives an order to one node and repeats it until it is done. A change under way, a leader that is
 /// missing and a learner that is behind are waited for.
 pub(crate) fn order_done(node: &Node, path: &str, body: &Value) -> Value {
     eventually(&format!("{path} {body} is done"), SOON, || {
-        let answer = post_json(
-            node.http,
-            path,
-            &if body.is_null() {
-                String::new()
-            } else {
-                body.to_string()
-            },
-        )
-        .ok()?;
+        let answer = post_json(node.http, path, &text_of(body)).ok()?;
         let said = answer.json();
-        let passing = [
-            "change_in_progress",
-            "no_leader",
-            "unknown_outcome",
-            "not_caught_up",
-            "not_alive",
-            "quorum_at_risk",
-        ];
         match answer.status {
             200 if said["done"] == true => Some(said),
             200 | 202 => None,
-            _ if passing.iter().any(|code| said["code"] == *code) => None,
+            _ if PASSING.iter().any(|code| said["code"] == *code) => None,
             status => panic!("{path} {body}: {status} {said}"),
         }
     })

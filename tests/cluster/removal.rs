@@ -104,7 +104,7 @@ fn nobody_goes_whose_going_leaves_too_few() {
 
 #[test]
 fn of_two_changes_at_once_one_is_refused() {
-    let mut cluster = Cluster::started(3, &[]);
+    let cluster = Cluster::started(3, &[]);
     let leader = cluster.leader();
     let silent = (leader + 1) % 3;
     // Looking for the silent member takes the first order most of a second.

@@ -81,5 +81,5 @@ def _refill(channel, numbers):
 def _request(host, number):
     app = f"BULK-{number // INSTANCES_PER_APPLICATION}"
     body = document_of(app, f"bulk-{number}", number, CHURN_LEASE_S, padding=PADDING)
-    head = f"POST /eureka/apps/{app} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    head = f"POST /eureka/apps/{app} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body

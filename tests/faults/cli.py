@@ -132,7 +132,7 @@ def tell(run, options):
     outcome, stream = run.outcome, sys.stderr if options.output == "json" else sys.stdout
     verdict = table.FAIL if outcome.problems else f"skipped: {outcome.skipped}" if outcome.skipped else table.PASS
     notes = "; ".join(outcome.notes)
-    print(f"row {run.row.number:2} seed {outcome.seed}: {verdict} after {outcome.seconds:.0f} s  {notes}", file=stream, flush=True)
+    print(f"row {run.row.number:2} seed {outcome.seed}: {verdict} after {outcome.seconds:.0f} s  {notes}", file=stream)
     for problem in outcome.problems:
         print(f"    {problem}", file=stream)
     if outcome.problems:
@@ -166,7 +166,8 @@ def accepted(line, options):
 def list_rows():
     for number in sorted(ROWS):
         declared = ROWS[number]
-        print(f"{number:3}  {declared.fault}  (about {declared.seconds} s; in CI: {declared.ci}; full run: {declared.runs} times)")
+        cost = f"about {declared.seconds} s; in CI: {declared.ci}; full run: {declared.runs} times"
+        print(f"{number:3}  {declared.fault}  ({cost})")
     return 0
 
 
@@ -184,15 +185,18 @@ def deadline(seconds):
 
 
 def parse_arguments(words):
-    parser = argparse.ArgumentParser(prog="scripts/faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("rows", metavar="ROW", nargs="*", type=int, help="numbers of rows; none: all of them, as often as a full run wants")
-    parser.add_argument("--list", action="store_true", help="the rows, and what they cost")
-    parser.add_argument("--seed", type=int, default=1, help="of the first run; each further run has the next one")
-    parser.add_argument("--repeat", metavar="N", type=int, help="run each row so often")
-    parser.add_argument("--seconds-max", metavar="N", type=int, help="start no run that would end later")
-    parser.add_argument("--ci", action="store_true", help=f"the short rows, then as many others as fit into {CI_SECONDS_MAX} s, by commit")
-    parser.add_argument("--long", action="store_true", help="also the variants that take ten minutes (row 16)")
-    parser.add_argument("--output", choices=("table", "json"), default="table")
-    parser.add_argument("--report", metavar="FILE", help="also write the table as Markdown, with machine, command, date and seeds")
-    parser.add_argument("--self-test", action="store_true", help="test the judges on hand-made histories and on a server that forgets")
+    parser = argparse.ArgumentParser(
+        prog="scripts/faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("rows", metavar="ROW", nargs="*", type=int, help="numbers of rows; none: all, as often as a full run wants")
+    add("--list", action="store_true", help="the rows, and what they cost")
+    add("--seed", type=int, default=1, help="of the first run; each further run has the next one")
+    add("--repeat", metavar="N", type=int, help="run each row so often")
+    add("--seconds-max", metavar="N", type=int, help="start no run that would end later")
+    add("--ci", action="store_true", help=f"the short rows, then others by commit while {CI_SECONDS_MAX} s last")
+    add("--long", action="store_true", help="also the variants that take ten minutes (row 16)")
+    add("--output", choices=("table", "json"), default="table")
+    add("--report", metavar="FILE", help="also write the table as Markdown, with machine, command, date and seeds")
+    add("--self-test", action="store_true", help="test the judges, also against a server that breaks its promises")
     return parser.parse_args(words)

@@ -18,7 +18,14 @@ SPOILED_ONE_IN = 5
 class FakeNode:
     """One server on a loopback port. `fault` is None or one of the names in `FAULTS`."""
 
-    FAULTS = ("forgets", "shows old values", "evicts", "does what it refused", "refuses without a label", "acknowledges without an index")
+    FAULTS = (
+        "forgets",
+        "shows old values",
+        "evicts",
+        "does what it refused",
+        "refuses without a label",
+        "acknowledges without an index",
+    )
 
     name = "fake"
     ask = Node.ask

@@ -10,10 +10,6 @@ from bisect import bisect_left
 
 from .history import ABSENT, ACKED, REFUSED, UNKNOWN
 
-# More would only repeat the first.
-SENTENCES_MAX = 5
-
-
 def lost_writes(history, registries):
     """O1. `registries` is, for each node, its whole registry as key to value, read after the load ended and all were equal.
 
@@ -29,7 +25,8 @@ def lost_writes(history, registries):
         for node, registry in registries.items():
             found = registry.get(key, ABSENT)
             if found not in allowed:
-                wrong.append(f"{node} has {shown(found)} for {key}; acknowledged at {last.place} by {last.node}: {shown(last.value)}")
+                promised = f"acknowledged at {last.place} by {last.node}: {shown(last.value)}"
+                wrong.append(f"{node} has {shown(found)} for {key}; {promised}")
     return wrong
 
 

@@ -3,17 +3,12 @@
 Owns the order: wait for all nodes, end the load, write through every node, compare states, read everything, judge.
 """
 
-import json
 import time
 
 from runner.waiting import Unmet, Within, eventually
 
 from . import oracles
-from .http1 import NoAnswer, NotSent
 from .load import document_of
-
-# How far a voter may lag behind once the load has ended.
-LAG_ENTRIES_MAX = 100
 
 
 def settle(run, cluster, load, seconds_max):
@@ -61,16 +56,3 @@ def judge(run, cluster, load):
     run.silent(oracles.false_evictions(history))
     run.silent(oracles.refused_but_done(history, registries))
     run.silent(history.dishonest)
-
-
-def refusals(node, path, method="GET"):
-    """What a node that cannot serve says: (status, error code, outcome label, seconds)."""
-    began = time.monotonic()
-    try:
-        answer = node.ask(method, path)
-    except (NotSent, NoAnswer) as failure:
-        return None, str(failure), None, time.monotonic() - began
-    error = answer.headers.get("x-eureka-raft-error")
-    if error is None and answer.body:
-        error = json.loads(answer.body).get("code")
-    return answer.status, error, answer.headers.get("x-eureka-raft-outcome"), time.monotonic() - began

@@ -1,6 +1,6 @@
 """A place of its own for each run: a directory, an address range and a prefix for names, cleaned before and after.
 
-Owns numbers 1 to 99. Who holds the lock of a number may clean whatever an earlier holder left under it, and nothing else:
+Owns numbers 1 to 199. Who holds the lock of a number may clean whatever an earlier holder left under it, and nothing else:
 several runs on one machine never touch each other.
 """
 
@@ -14,8 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
-SLOTS = range(1, 100)
-ROOM = Path(tempfile.gettempdir()) / "eureka-raft-faults"
+# Root's runs and those of others never share a directory, nor an address.
+_IS_ROOT = os.geteuid() == 0
+SLOTS = range(1, 100) if _IS_ROOT else range(100, 200)
+ROOM = Path(tempfile.gettempdir()) / ("eureka-raft-faults" if _IS_ROOT else f"eureka-raft-faults-{os.geteuid()}")
 # Every node's environment carries this, so that one that outlived its run is found.
 MARK = "EUREKA_RAFT_FAULTS_SLOT"
 GONE_SECONDS_MAX = 5

@@ -93,9 +93,9 @@ def write_markdown(path, lines, words, root):
     text = [
         "# Faults",
         "",
-        "What `scripts/faults` found when it was last run in full. A row passes if nothing acknowledged was lost, no answer was",
-        "silently wrong, no one who renewed was evicted, at most one node led a term, states were equal, and the cluster worked again",
-        "within the row's limit; `tests/faults/README.md` says how that is judged.",
+        "What `scripts/faults` found when it was last run in full. A row passes if nothing acknowledged was lost, no answer",
+        "was silently wrong, no one who renewed was evicted, at most one node led a term, states were equal, and the cluster",
+        "worked again within the row's limit; [tests/faults/README.md](../tests/faults/README.md) says how that is judged.",
         "",
         f"- date: {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC",
         f"- commit: {_commit(root)}",

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use eureka_raft::clock::{Clock, ManualClock};
 use eureka_raft::node::{
-    AdminRefusal, Backup, BackupRefusal, Change, ClusterPart, DeltaPart, DiskPart, Lineup, LogPart,
-    MemberStatus, Mode, NodePart, NodeStatus, Operator, Order, Read, ReadError, ReadOptions,
-    Readiness, Registrar, RegistryPart, Renewal, Report, StatePart, WriteError, Written,
+    AdminRefusal, Backup, BackupRefusal, Change, ClusterPart, DeltaPart, DiskPart, HashesPart,
+    Lineup, LogPart, MemberStatus, Mode, NodePart, NodeStatus, Operator, Order, Read, ReadError,
+    ReadOptions, Readiness, Registrar, RegistryPart, Renewal, Report, StatePart, WriteError,
+    Written,
 };
 use eureka_raft::registry::{Command, Entry, LogTime, Record, Registry, View};
 use futures_util::future::BoxFuture;
@@ -187,6 +188,7 @@ impl Registrar for FakeNode {
                 oldest_index: view.oldest_cursor(),
             },
             disk: DiskPart::default(),
+            hashes: HashesPart::default(),
             alarms: Vec::new(),
         }
     }

@@ -418,3 +418,35 @@ fn only_one_spelling_of_a_name_is_a_name() {
         assert!(foreign.parse::<SnapshotName>().is_err(), "{foreign}");
     }
 }
+
+#[test]
+fn a_damaged_snapshot_that_is_built_again_is_whole_and_outlived_like_any_other() {
+    let files = MemFiles::new();
+    let snapshots = open(&files, None);
+    build(&snapshots, 10).unwrap();
+    let damaged = build(&snapshots, 20).unwrap();
+    files
+        .flip(&format!("{SNAPSHOT_DIR}/{}.snap", damaged.name), 8 * 40)
+        .unwrap();
+    let snapshots = open(&files, Some(5));
+    assert_eq!(snapshots.damaged()[0].0, damaged.name);
+    let whole = build(&snapshots, 20).unwrap();
+    assert_eq!(
+        (snapshots.latest(), snapshots.damaged()),
+        (Some(whole), Vec::new())
+    );
+    build(&snapshots, 30).unwrap();
+    build(&snapshots, 40).unwrap();
+    assert_eq!(files.list(SNAPSHOT_DIR).unwrap().len(), SNAPSHOTS_KEPT);
+}
+
+#[test]
+fn only_our_own_unfinished_files_are_removed() {
+    let files = MemFiles::new();
+    drop(open(&files, None));
+    for stray in ["notes.tmp", "3-7-000000000000abca.snap.tmp"] {
+        files.create(&format!("{SNAPSHOT_DIR}/{stray}")).unwrap();
+    }
+    drop(open(&files, None));
+    assert_eq!(files.list(SNAPSHOT_DIR).unwrap(), ["notes.tmp"]);
+}

@@ -12,6 +12,7 @@
     reason = "each test binary uses its own part of the support"
 )]
 
+pub mod altering;
 pub mod cluster;
 pub mod command;
 pub mod eventually;

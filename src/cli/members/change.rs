@@ -23,7 +23,7 @@ use crate::server::exit::{ExitCode, ExitReason};
 
 /// How often the order is repeated and the line about it renewed.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// How long a cluster without a leader is waited for before the order was taken once.
+/// How long an election, or another change, is waited for before the order was taken once.
 const LEADER_WAIT: Duration = Duration::from_secs(10);
 
 /// What a node is to be in its cluster.
@@ -246,11 +246,12 @@ enum Taken {
     Once,
 }
 
-/// Whether the same order may be taken a moment later: the leader changes, or somebody is silent.
+/// Whether the same order may be taken a moment later: the leader changes, somebody is silent, or a
+/// change that the leader makes by itself is under way.
 fn may_pass(error: &OrderError, taken: Taken) -> bool {
     match error {
         OrderError::Refused(Refusal { status, code, .. }) => {
-            *status == 503 || (taken == Taken::Once && code == "change_in_progress")
+            *status == 503 || code == "change_in_progress"
         }
         OrderError::Lost(_) => true,
         OrderError::Silent(_) => taken == Taken::Once,

@@ -120,16 +120,26 @@ fn no_answer(server: &str, why: &str) -> ExitReason {
 }
 
 fn members_table(members: &[Member]) -> String {
-    let mut table = output::table(["NAME", "ID", "ROLE", "REACHABLE", "MATCHED", "HTTP", "PEER"]);
+    let mut table = output::table([
+        "NAME",
+        "ID",
+        "ROLE",
+        "REACHABLE",
+        "MATCHED",
+        "LAG",
+        "HTTP",
+        "PEER",
+    ]);
     for member in members {
         let reachable = if member.reachable { "yes" } else { "no" };
-        let matched = member.matched.map_or("-".to_owned(), |m| m.to_string());
+        let number = |number: Option<u64>| number.map_or("-".to_owned(), |n| n.to_string());
         table.add_row([
             &member.name,
             &member.id.to_string(),
-            &member.role,
+            &member.standing(),
             reachable,
-            &matched,
+            &number(member.matched),
+            &number(member.lag),
             &member.http,
             &member.peer,
         ]);
@@ -143,14 +153,14 @@ mod tests {
 
     #[test]
     fn members_are_read_with_and_without_a_wrapper() {
-        let row = r#"{"id":1,"name":"node-1","role":"leader","peer":"p:1","http":"http://h:1","reachable":true,"matched":7,"new":1}"#;
+        let row = r#"{"id":1,"name":"node-1","role":"leader","peer":"p:1","http":"http://h:1","reachable":true,"matched":7,"lag":0,"new":1}"#;
         for text in [format!("[{row}]"), format!("{{\"members\":[{row}]}}")] {
             let rows = serde_json::from_str::<Members>(&text).unwrap().into_rows();
             assert_eq!(
                 members_table(&rows),
                 "\
-NAME    ID  ROLE    REACHABLE  MATCHED  HTTP        PEER
-node-1  1   leader  yes        7        http://h:1  p:1
+NAME    ID  ROLE    REACHABLE  MATCHED  LAG  HTTP        PEER
+node-1  1   leader  yes        7        0    http://h:1  p:1
 "
             );
         }

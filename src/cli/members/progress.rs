@@ -67,14 +67,14 @@ impl Progress {
 pub(super) fn line(name: &str, members: &[Member], step: &str) -> String {
     let goal = members.iter().filter_map(|member| member.matched).max();
     let row = members.iter().find(|member| member.name == name);
-    let transfer = row.and_then(|row| row.catching_up.as_ref());
+    let transfer = row.and_then(|row| row.snapshot_receiving.as_ref());
     let entries = || Some((row?.matched?, goal?));
     match (transfer, entries()) {
-        (Some(transfer), _) if transfer.bytes_total > 0 => format!(
+        (Some(transfer), _) if transfer.size > 0 => format!(
             "{name}  {}  snapshot {} of {}",
-            bar(transfer.bytes_received, transfer.bytes_total),
-            mebibytes(transfer.bytes_received),
-            mebibytes(transfer.bytes_total),
+            bar(transfer.bytes, transfer.size),
+            mebibytes(transfer.bytes),
+            mebibytes(transfer.size),
         ),
         (_, Some((held, goal))) => {
             format!("{name}  {}  entry {held} of {goal}", bar(held, goal))
@@ -99,7 +99,7 @@ fn mebibytes(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::api::Transfer;
+    use super::super::super::api::SnapshotReceiving;
     use super::*;
 
     fn member(name: &str, matched: u64) -> Member {
@@ -117,9 +117,9 @@ mod tests {
             line("node-4", &members, "…"),
             "node-4  [#######.......................]  25 %  entry 50 of 200"
         );
-        members[1].catching_up = Some(Transfer {
-            bytes_received: 3 << 19,
-            bytes_total: 3 << 20,
+        members[1].snapshot_receiving = Some(SnapshotReceiving {
+            bytes: 3 << 19,
+            size: 3 << 20,
         });
         assert_eq!(
             line("node-4", &members, "…"),

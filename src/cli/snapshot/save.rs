@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::download::download;
 use super::super::http_client::AskError;
+use super::super::servers::Servers;
 use super::super::{output, runtime};
 use super::{open, show};
 use crate::server::config::BaseUrl;
@@ -18,10 +19,12 @@ use crate::server::exit::ExitReason;
 /// How often the bar on a terminal moves, in bytes.
 const BAR_BYTES: u64 = 1 << 20;
 
-/// Saves a backup of the cluster that `server` belongs to as `path`.
-pub(super) fn run(path: &Path, server: &BaseUrl) -> Result<(), ExitReason> {
+/// Saves a backup of the cluster that `servers` belong to as `path`.
+pub(super) fn run(path: &Path, servers: &[BaseUrl]) -> Result<(), ExitReason> {
     let temp = beside(path);
-    let taken = fetch(&temp, server).and_then(|()| {
+    let server = runtime()?.block_on(Servers::new(servers).one_that_answers());
+    let server = server.expect("clap asks for at least one server");
+    let taken = fetch(&temp, &server).and_then(|()| {
         let backup = open(&temp)?;
         put_in_place(&temp, path).map_err(|error| not_written(path, &error))?;
         Ok(show::line(path, &backup))

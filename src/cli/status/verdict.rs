@@ -36,6 +36,7 @@ pub(super) fn findings(survey: &Survey) -> Vec<Finding> {
     found.extend(differing_states(survey));
     found.extend(survey.members.iter().filter_map(silent));
     found.extend(statuses(survey).filter_map(|status| lagging(status, committed(survey))));
+    found.extend(statuses(survey).filter_map(starting));
     found.extend(statuses(survey).filter_map(differing_file));
     found.extend(protection(survey));
     found.extend(statuses(survey).flat_map(alarms));
@@ -123,6 +124,15 @@ fn lagging(status: &Status, committed: u64) -> Option<Finding> {
     (lag > LAG_MAX).then(|| {
         degraded(format!(
             "{} is {lag} entries behind: if that does not shrink, look at its disk",
+            status.node.name
+        ))
+    })
+}
+
+fn starting(status: &Status) -> Option<Finding> {
+    (status.node.role == "starting").then(|| {
+        degraded(format!(
+            "{} is starting: if that does not end, its log says whom it waits for",
             status.node.name
         ))
     })

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-use crate::codec::{CONTROL_MAX, Format, Stored};
+use crate::codec::{CONTROL_MAX, CodecError, FORMATS, Format, Stored};
 use crate::net::Connection;
 use crate::store::identity::StoredVote;
 use crate::store::peer_memory::Memory;
@@ -79,6 +79,9 @@ pub(super) struct Hello {
     pub(super) expected: Option<Expected>,
     /// What is remembered of the one expected.
     pub(super) remembered: Memory,
+    /// Kind and version of every format this release reads: what may be proposed while it is a member
+    /// (docs/decisions/0007).
+    pub(super) formats: Vec<(u8, u8)>,
 }
 
 impl Hello {
@@ -91,6 +94,10 @@ impl Hello {
             past: None,
             expected: None,
             remembered: Memory::default(),
+            formats: FORMATS
+                .iter()
+                .map(|format| (format.kind, format.version))
+                .collect(),
         }
     }
 }
@@ -136,8 +143,16 @@ pub(super) struct Welcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum HandshakeRefusal {
     /// No protocol in common.
-    #[error("it speaks peer protocols {0} to {1}")]
-    Protocol(u16, u16),
+    #[error(
+        "no peer protocol in common: {} to {} are spoken by the one who connects, {} to {} by the one who listens",
+        yours.0, yours.1, mine.0, mine.1
+    )]
+    Protocol {
+        /// From, to, by the one who refuses.
+        mine: (u16, u16),
+        /// From, to, by the one who is refused; zeros if its hello is of a newer form.
+        yours: (u16, u16),
+    },
     /// Another cluster.
     #[error("it belongs to cluster {0:032x}")]
     ForeignCluster(u128),
@@ -168,7 +183,10 @@ pub enum HandshakeRefusal {
 pub(super) fn common_protocol(theirs: (u16, u16)) -> Result<u16, HandshakeRefusal> {
     let highest = PROTOCOLS.1.min(theirs.1);
     if highest < PROTOCOLS.0.max(theirs.0) {
-        return Err(HandshakeRefusal::Protocol(PROTOCOLS.0, PROTOCOLS.1));
+        return Err(HandshakeRefusal::Protocol {
+            mine: PROTOCOLS,
+            yours: theirs,
+        });
     }
     Ok(highest)
 }
@@ -213,6 +231,20 @@ pub(super) async fn say_hello(
         Some(Reply::Welcome(welcome)) => Ok(welcome),
         Some(Reply::Refused(refusal)) => Err(ConnectError::Refused(refusal)),
         None => Err(ConnectError::Closed),
+    }
+}
+
+/// What to answer to a hello that could not be understood, if anything: a newer release is told which
+/// protocols are spoken here, and may try again with one of them.
+pub(super) fn answer_to_newer(error: &ConnectError) -> Option<Reply> {
+    match error {
+        ConnectError::Frame(FrameError::Codec(CodecError::Newer { .. })) => {
+            Some(Reply::Refused(HandshakeRefusal::Protocol {
+                mine: PROTOCOLS,
+                yours: (0, 0),
+            }))
+        }
+        _ => None,
     }
 }
 
@@ -303,7 +335,10 @@ mod tests {
     fn a_peer_of_a_later_protocol_range_is_refused_and_an_overlapping_one_is_not() {
         assert_eq!(
             common_protocol((2, 3)),
-            Err(HandshakeRefusal::Protocol(1, 1))
+            Err(HandshakeRefusal::Protocol {
+                mine: (1, 1),
+                yours: (2, 3)
+            })
         );
         assert_eq!(common_protocol((0, 9)), Ok(1));
     }

@@ -13,8 +13,8 @@ use crate::net::{Connection, Listener};
 use super::super::types::Blob;
 use super::frame::{FrameSink, ReadHalf, Unsent, next_frame, split, write_frame};
 use super::handshake::{
-    Channel, HandshakeRefusal, Hello, Reply, Welcome, common_protocol, hear_admission, hear_hello,
-    same_cluster,
+    Channel, HandshakeRefusal, Hello, Reply, Welcome, answer_to_newer, common_protocol,
+    hear_admission, hear_hello, same_cluster,
 };
 use super::message::{Answer, CONTROL_FRAME_MAX, ControlFrame, Question};
 use super::{Inner, PeerIdentity, Refusal, lock, log_channel, snapshot_channel};
@@ -64,7 +64,14 @@ async fn shake_and_serve(peers: &Arc<Inner>, mut connection: Connection) {
     let hello = match hear_hello(&mut connection).await {
         Ok(hello) => hello,
         Err(error) => {
-            tracing::debug!(%error, "a connection without a handshake");
+            match answer_to_newer(&error) {
+                Some(reply) => {
+                    tracing::warn!(%error, "refused the hello of a newer release");
+                    // It closes, whether it understands this or not.
+                    let _ = write_frame(&mut connection, &reply).await;
+                }
+                None => tracing::debug!(%error, "a connection without a handshake"),
+            }
             return;
         }
     };

@@ -71,6 +71,10 @@ pub(super) struct Batch {
 impl Writer {
     /// Serves the queue until every sender is gone, then closes the log.
     pub(super) fn run(mut self, queue: &Receiver<Queued>) {
+        assert!(
+            tokio::runtime::Handle::try_current().is_err(),
+            "a disk that hangs would hold up the async tasks of the thread it is waited for on"
+        );
         loop {
             let wait = if self.purging {
                 Duration::ZERO
@@ -97,7 +101,6 @@ impl Writer {
     fn drain(&mut self, first: Queued, queue: &Receiver<Queued>) {
         let shared = Arc::clone(&self.shared);
         let _watched = shared.disk.syncs.begin();
-        self.guarded(|writer| writer.shared.disk.space.make_room(DRAIN_BYTES as u64));
         let mut next = Some(first);
         while let Some(queued) = next {
             self.guarded_op(queued);
@@ -111,6 +114,8 @@ impl Writer {
     fn guarded_op(&mut self, queued: Queued) {
         self.batch.number = queued.number;
         self.batch.bytes += queued.bytes;
+        let bytes = queued.bytes as u64;
+        self.guarded(|writer| writer.shared.disk.space.make_room(bytes));
         match queued.op {
             Op::Append(records, synced) => {
                 self.batch.callbacks.push(synced);

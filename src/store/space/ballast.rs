@@ -50,6 +50,12 @@ impl Ballast {
         Ok(ballast)
     }
 
+    /// Bytes of the pieces that are there.
+    pub(super) fn held_bytes(&self) -> u64 {
+        let held = self.held.iter().filter(|held| **held).count();
+        held as u64 * self.piece_bytes
+    }
+
     /// Bytes of the pieces that are not there.
     pub(super) fn missing_bytes(&self) -> u64 {
         self.missing() * self.piece_bytes

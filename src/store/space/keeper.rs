@@ -3,8 +3,8 @@
 //! Owns the last look, the state derived from it, and when ballast is given up or made again. It may
 //! not touch a file of the log: its writer asks here before it writes.
 //!
-//! Two ways lead to ballast being given up: the regular look, and the log's writer about to write while
-//! room is short. The second is what keeps a write from meeting a full disk between two looks.
+//! Ballast is given up by who is about to write, just before, and no more of it than that takes: what
+//! is given up earlier is taken by whatever fills the disk.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,13 +16,11 @@ use super::ballast::Ballast;
 use super::marks::{Marks, SpaceLimits};
 use super::{Space, SpaceState};
 
-/// Ballast is given up when fewer bytes than this are free, 4 MiB: a batch of the log's writer, and
-/// what sled adds to it, fit in well.
-pub const ROOM_MIN: u64 = 4 << 20;
-/// On a volume so small that this share of it is less, that is the bound: a fiftieth.
-const ROOM_SHARE: u64 = 50;
+/// What has to stay free beside what is about to be written, 1 MiB: two segments of sled, which moves
+/// pages in the background.
+pub const ROOM_MIN: u64 = 1 << 20;
 /// Fewer free inodes than this give up ballast too: a snapshot takes one, sled at its opening another.
-const INODES_MIN: u64 = 4;
+const INODES_MIN: u64 = 2;
 
 /// What was seen last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,8 +87,7 @@ impl SpaceKeeper {
         self.kept().report
     }
 
-    /// Looks again, gives up ballast if nothing else is left, and makes one missing piece again if
-    /// there is room for all of them. Blocks.
+    /// Looks again, and makes one missing piece of ballast again if there is room for all. Blocks.
     ///
     /// # Errors
     /// The operating system's; what was known before stays.
@@ -99,7 +96,6 @@ impl SpaceKeeper {
         let mut kept = self.kept();
         kept.report.space = space;
         self.judge(&mut kept);
-        self.give_up_ballast(&mut kept, 0)?;
         let report = kept.report;
         let piece = (report.state < SpaceState::Full)
             .then(|| kept.ballast.next_piece())
@@ -139,15 +135,13 @@ impl SpaceKeeper {
     /// Whether `bytes` can be written with what the ballast could still give. Does not block on the disk.
     pub fn has_room_for(&self, bytes: u64) -> bool {
         let kept = self.kept();
-        let report = kept.report;
-        let ballast = report.marks.ballast_bytes
-            - kept.ballast.missing_bytes().min(report.marks.ballast_bytes);
-        report.space.free_bytes.saturating_add(ballast)
-            >= bytes.saturating_add(room_min(&report.space))
+        let free = kept.report.space.free_bytes;
+        let left = free.saturating_add(kept.ballast.held_bytes());
+        left >= bytes.saturating_add(ROOM_MIN / 4)
     }
 
     fn give_up_ballast(&self, kept: &mut Kept, bytes: u64) -> io::Result<()> {
-        let wanted = room_min(&kept.report.space).saturating_add(bytes);
+        let wanted = ROOM_MIN.saturating_add(bytes);
         while kept.report.space.free_bytes < wanted || kept.report.space.free_inodes < INODES_MIN {
             if !kept.ballast.release_one()? {
                 break;
@@ -190,8 +184,4 @@ impl std::fmt::Debug for SpaceKeeper {
             .field("report", &self.report())
             .finish_non_exhaustive()
     }
-}
-
-fn room_min(space: &Space) -> u64 {
-    ROOM_MIN.min(space.total_bytes / ROOM_SHARE)
 }

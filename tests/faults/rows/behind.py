@@ -38,6 +38,13 @@ def await_purged_beyond(node, index):
     eventually(f"{node.name} purges beyond {index}", Within(PURGED_SECONDS_MAX), probe)
 
 
+def await_next_snapshot(node, index):
+    def probe():
+        require(log_of(node)["snapshot"] > index, "none")
+
+    eventually(f"{node.name} builds a snapshot beyond {index}", Within(PURGED_SECONDS_MAX), probe)
+
+
 def await_caught_up(node, leader, seconds_max):
     """How long until `node` lacks at most LAG_ENTRIES_MAX entries of what `leader` has, in seconds."""
     began = time.monotonic()
@@ -107,7 +114,7 @@ def slow_link_and_a_snapshot(run):
     compare_latency(run, load, (quiet, since), (since, until), 1.5)
     cluster.net.limit(follower, None)
     took = await_caught_up(follower, leader, CATCH_UP_SECONDS_MAX)
-    run.note(f"leader's snapshot {before['snapshot']} to {after['snapshot']} meanwhile; caught up {took:.1f} s after the limit ended")
+    run.note(f"leader's snapshot {before['snapshot']} to {after['snapshot']} meanwhile; caught up {took:.1f} s after it")
     run.settle(cluster, load)
 
 
@@ -128,7 +135,7 @@ def large_state(run):
     took = await_caught_up(follower, leader, CATCH_UP_SECONDS_MAX)
     run.expect("snapshot installed" in follower.log_text(), f"{follower.name} caught up without a snapshot: nothing was shown")
     built = log_of(leader)["snapshot"]
-    eventually("a snapshot is built under load", Within(PURGED_SECONDS_MAX), lambda: require(log_of(leader)["snapshot"] > built, "none"))
+    await_next_snapshot(leader, built)
     pause = quantile(load.history.latencies_ms(since, time.monotonic()), 0.99)
     run.gap(load, since)
     run.expect(pause <= PAUSE_MS_MAX, f"p99 of writes was {pause:.0f} ms while snapshots were built and sent")

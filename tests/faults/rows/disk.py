@@ -212,7 +212,8 @@ def slow_disk(run):
     cluster = run.cluster(start=False)
     disks = {node: BadDisk(node) for node in cluster.nodes}
     run.begin(cluster)
-    load = run.load(cluster)
+    # Few enough that six clients can renew them all in time while each renewal takes 600 ms.
+    load = run.load(cluster, applications=5, instances=10)
     run.rest(5)
     leader = cluster.leader()
     follower = cluster.others(leader)[0]
@@ -331,11 +332,15 @@ class Fill:
             time.sleep(FILL_PAUSE_SECONDS)
 
     def to_the_brim(self):
-        """Takes everything that is left, once: what is given back after that is the node's."""
-        for size in (FILL_BYTES, 4096):
+        """Takes everything that is left, at one go: what is given back after that is the node's."""
+        while True:
+            volume = os.statvfs(self._directory)
+            free = volume.f_bavail * volume.f_frsize
+            if free == 0:
+                return
             with contextlib.suppress(OSError):
-                while self._file.write(bytes(size)):
-                    pass
+                os.posix_fallocate(self._file.fileno(), os.fstat(self._file.fileno()).st_size, free)
+                return
 
     def all_inodes(self):
         with contextlib.suppress(OSError):
