@@ -309,20 +309,41 @@ impl Council {
     ) -> Result<(), AdminRefusal> {
         roster.able_to_vote(learner)?;
         let name = || learner.member.name.clone();
-        let not_compared = || AdminRefusal::NotCaughtUp {
-            name: name(),
-            lag: roster.lag(learner),
-        };
         let said = self.members.state_of(learner.member.id);
-        let (index, theirs) = said.ok_or_else(not_compared)?;
-        let ours = self.raft.state().hash_at(index).ok_or_else(not_compared)?;
-        match ours == theirs {
-            true => Ok(()),
-            false => Err(AdminRefusal::StateDiffers {
+        match compare(said, |index| self.raft.state().hash_at(index)) {
+            Comparison::Equal => Ok(()),
+            Comparison::Unequal(index) => Err(AdminRefusal::StateDiffers {
                 name: name(),
                 index,
             }),
+            Comparison::NotYet => Err(AdminRefusal::NotCaughtUp {
+                name: name(),
+                lag: roster.lag(learner),
+            }),
         }
+    }
+}
+
+/// How a learner's state compares with this node's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    /// One hash at one index.
+    Equal,
+    /// Two hashes at this index.
+    Unequal(u64),
+    /// There is no index of which both are known.
+    NotYet,
+}
+
+/// Compares what a member said of its state with what this node had at the same index.
+fn compare(said: Option<(u64, u128)>, own_hash: impl Fn(u64) -> Option<u128>) -> Comparison {
+    let Some((index, theirs)) = said else {
+        return Comparison::NotYet;
+    };
+    match own_hash(index) {
+        None => Comparison::NotYet,
+        Some(own) if own == theirs => Comparison::Equal,
+        Some(_) => Comparison::Unequal(index),
     }
 }
 
@@ -416,5 +437,19 @@ fn not_transferred(error: TransferError) -> AdminRefusal {
         TransferError::NoTarget => AdminRefusal::NoTarget,
         TransferError::TimedOut => AdminRefusal::TransferTimedOut,
         TransferError::Stopped => AdminRefusal::Stopping,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_equal_only_if_it_was_compared_at_one_index() {
+        let own = |index| (index == 7).then_some(0xA);
+        assert_eq!(compare(Some((7, 0xA)), own), Comparison::Equal);
+        assert_eq!(compare(Some((7, 0xB)), own), Comparison::Unequal(7));
+        assert_eq!(compare(Some((8, 0xA)), own), Comparison::NotYet);
+        assert_eq!(compare(None, own), Comparison::NotYet);
     }
 }

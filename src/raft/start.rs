@@ -34,7 +34,7 @@ use super::settings::RaftSettings;
 use super::state_machine::{MachineParts, StateMachine};
 use super::status::Leadership;
 use super::suspects::Suspects;
-use super::types::{LogId, Membership, TypeConfig};
+use super::types::{LogId, Member, Membership, TypeConfig};
 use super::watcher::{Members, Watcher};
 use super::{Candidacy, Inner, RaftParts};
 
@@ -52,6 +52,7 @@ async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, 
     let removed = RemovedMembers::default();
     let mut disk = Disk::open(&parts, failure.clone(), removed.clone()).await?;
     let membership = known_membership(&disk.log, &mut disk.machine).await?;
+    check_membership(&membership, &parts.me)?;
     let (cell, log) = (disk.machine.cell(), disk.log.clone());
     let members = Members::default();
     members.update(&membership);
@@ -156,6 +157,18 @@ impl Disk {
             log.yield_to_snapshot(last).await.map_err(storage)?;
         }
         Ok(Self { log, machine })
+    }
+}
+
+/// A number belongs to one data directory for ever: a membership that gives this node's to another came with a
+/// snapshot or a log of another cluster.
+fn check_membership(membership: &Membership, me: &Member) -> Result<(), StartError> {
+    match membership.get_node(&me.id) {
+        Some(bound) if bound.incarnation != me.incarnation => Err(StartError::Identity(format!(
+            "the newest of snapshots/ and log/ gives number {} to incarnation {:032x}, and META.a and META.b are of {:032x}: they are not of one cluster",
+            me.id, bound.incarnation, me.incarnation
+        ))),
+        _ => Ok(()),
     }
 }
 
