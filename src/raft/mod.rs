@@ -10,6 +10,7 @@
 mod backup;
 mod change;
 mod compaction;
+mod disk;
 mod error;
 mod failure;
 mod gate;
