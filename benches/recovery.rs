@@ -25,8 +25,7 @@ use eureka_raft::registry::{Command as Change, Entry, Settings};
 use eureka_raft::store::files::SharedFiles;
 use eureka_raft::store::identity::IdentityFile;
 use eureka_raft::store::log::LogStorage;
-use eureka_raft::store::peer_memory::MemoryFile;
-use eureka_raft::store::{DirFiles, SledLog, SnapshotFiles};
+use eureka_raft::store::{DirFiles, MemoryFile, SledLog, SnapshotFiles};
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
@@ -49,8 +48,8 @@ fn main() {
         .collect();
     let argument = |at: usize, default: u64| arguments.get(at).copied().unwrap_or(default);
     let (instances, mebibytes, every) =
-        (argument(0, 100_000), argument(1, 1_020), argument(2, 256));
-    let directory = tempfile::tempdir_in(".").expect("a directory");
+        (argument(0, 100_000), argument(1, 1_000), argument(2, 256));
+    let directory = tempfile::tempdir_in("target").expect("a directory");
     let data = directory.path().join("node");
     let ports = [free_port(), free_port()];
     let mut node = start(&data, ports);

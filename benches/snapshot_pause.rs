@@ -111,7 +111,7 @@ fn write(files: &SnapshotFiles, data: &SnapshotData) {
 fn main() {
     let instances = std::env::args().find_map(|argument| argument.parse().ok());
     let instances: u32 = instances.unwrap_or(INSTANCES);
-    let directory = tempfile::tempdir_in(".").expect("a directory");
+    let directory = tempfile::tempdir_in("target").expect("a directory");
     let files = DirFiles::open(directory.path()).expect("the directory opens");
     let files: SharedFiles = Arc::new(files);
     let files = SnapshotFiles::open(files, None).expect("it holds no snapshot yet");

@@ -98,6 +98,22 @@ async fn a_member_that_does_not_answer_exits_1() {
 }
 
 #[tokio::test]
+async fn a_member_that_is_starting_exits_1() {
+    let mut second = status(Some("node-1"));
+    second["node"] = json!({ "name": "node-2", "id": 2, "role": "starting" });
+    let second = server(second, json!([])).await;
+    let members = json!([member("node-1", "SELF"), member("node-2", &second)]);
+    let server = server(status(Some("node-1")), members).await;
+    let output = eureka_raft(&["status"], &server).await;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let line = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        line.starts_with("eureka-raft: DEGRADED: node-2 is starting"),
+        "{line}"
+    );
+}
+
+#[tokio::test]
 async fn a_cluster_without_a_leader_exits_2() {
     let server = server(status(None), json!([member("node-1", "SELF")])).await;
     let output = eureka_raft(&["status"], &server).await;

@@ -22,6 +22,8 @@ mod black_hole;
 #[path = "raft/failing_disk.rs"]
 mod failing_disk;
 
+#[path = "raft/a_leader_steps_aside.rs"]
+mod a_leader_steps_aside;
 #[path = "raft/a_pulled_cable.rs"]
 mod a_pulled_cable;
 #[path = "raft/disks_are_remembered.rs"]

@@ -135,7 +135,8 @@ fn print_text(out: &mut impl Write, line: &Line) -> io::Result<()> {
             writeln!(out, "log        {bytes} bytes, {purged}, {begins}\n")?;
             writeln!(out, "     INDEX   TERM LEADER  KIND        CONTENT")
         }
-        Line::Entry(entry) => print_entry(out, entry),
+        Line::Entry(entry) => print_entry(out, entry, ""),
+        Line::Carved(entry) => print_entry(out, entry, "carved: "),
         Line::Damage(damage) => {
             let (file, place, reason) = (&damage.file, &damage.place, &damage.reason);
             writeln!(out, "DAMAGE     {file} at {place}: {reason}")
@@ -159,7 +160,7 @@ fn slot(identity: &SlotText) -> String {
     )
 }
 
-fn print_entry(out: &mut impl Write, entry: &EntryText) -> io::Result<()> {
+fn print_entry(out: &mut impl Write, entry: &EntryText, mark: &str) -> io::Result<()> {
     let shown = entry.content.len().min(COMMANDS_SHOWN);
     let mut content = entry.content[..shown].join("; ");
     if entry.content.len() > shown {
@@ -169,7 +170,7 @@ fn print_entry(out: &mut impl Write, entry: &EntryText) -> io::Result<()> {
         content.push_str("tick");
     }
     let (index, term, leader, kind) = (entry.index, entry.term, entry.leader, entry.kind);
-    let line = format!("{index:>10} {term:>6} {leader:>6}  {kind:<10}  {content}");
+    let line = format!("{index:>10} {term:>6} {leader:>6}  {kind:<10}  {mark}{content}");
     writeln!(out, "{}", line.trim_end())
 }
 
@@ -181,6 +182,10 @@ fn print_end(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
                 summary.entries
             )
         }
+        _ if summary.carved > 0 => format!(
+            "sled cannot open the log: {} versions of entries carved, of which an older one may count",
+            summary.carved
+        ),
         _ => "no entries".to_owned(),
     };
     writeln!(out, "\n{held}; {} places damaged", summary.damages)

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::codec;
 use crate::raft::Peers;
+use crate::store::blocking;
 use crate::store::identity::{Identity, IdentityFile, JoinMark, PlannedMember};
 
 use super::messages::{Answer, Plan, PlanAnswer, Probe, ProbeAnswer, Request};
@@ -128,7 +129,7 @@ impl FirstStart {
     /// # Errors
     /// [`FirstStartError`] if it may never belong to the one it was configured for.
     pub async fn come_in(
-        &self,
+        self: &Arc<Self>,
         peers: &Peers,
         fresh_cluster_id: u128,
     ) -> Result<Plan, FirstStartError> {
@@ -150,12 +151,16 @@ impl FirstStart {
     ///
     /// # Errors
     /// [`FirstStartError`] if this node may never be part of the cluster it was configured for.
-    async fn agree(&self, peers: &Peers, fresh_cluster_id: u128) -> Result<Plan, FirstStartError> {
+    async fn agree(
+        self: &Arc<Self>,
+        peers: &Peers,
+        fresh_cluster_id: u128,
+    ) -> Result<Plan, FirstStartError> {
         let mut planned = self.planned.subscribe();
         while !*planned.borrow_and_update() {
             let answers = self.probe_others(peers).await?;
             if self.is_first() && answers.len() + 1 >= self.list().len().max(1) {
-                self.make_plan(fresh_cluster_id, answers)?;
+                self.make_plan(fresh_cluster_id, answers).await?;
                 continue;
             }
             // Whoever is not first is told the plan; meanwhile it goes on asking, to learn early that
@@ -266,8 +271,8 @@ impl FirstStart {
         Ok(PlanAnswer::Stored)
     }
 
-    fn make_plan(
-        &self,
+    async fn make_plan(
+        self: &Arc<Self>,
         cluster_id: u128,
         answers: Vec<PlannedMember>,
     ) -> Result<(), FirstStartError> {
@@ -276,10 +281,12 @@ impl FirstStart {
             .zip(members)
             .map(|(id, member)| PlannedMember { id, ..member })
             .collect();
-        let answer = self.store_plan(&Plan {
+        let plan = Plan {
             cluster_id,
             members,
-        })?;
+        };
+        let this = Arc::clone(self);
+        let answer = blocking(move || this.store_plan(&plan)).await?;
         debug_assert_eq!(
             answer,
             PlanAnswer::Stored,

@@ -22,6 +22,7 @@ mod membership;
 mod messages;
 pub mod operator;
 mod orders;
+mod own_status;
 mod peer_desk;
 mod reads;
 mod steward;
@@ -37,8 +38,8 @@ use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
 use crate::clock::SharedClock;
-use crate::raft::{Goal, MemberView, Raft, RaftStatus, Receiving, Role};
-use crate::registry::{Command, InstanceStatus, Origin, Outcome, Protection, Record, Settings};
+use crate::raft::{Goal, MemberView, Raft, RaftStatus, Role};
+use crate::registry::{Command, InstanceStatus, Origin, Outcome, Record, Settings};
 use crate::store::DiskHealth;
 use crate::store::identity::PlannedMember;
 
@@ -63,7 +64,7 @@ pub use peer_desk::PeerDesk;
 use agreement::Agreement;
 use batcher::{Batcher, Fate, Refused, WriteQueue};
 use council::Council;
-use disk::{DiskDesk, Refusal};
+use disk::DiskDesk;
 use leader_time::LeaderTime;
 use membership::Members;
 use reads::Reads;
@@ -186,6 +187,11 @@ impl Node {
         self.stopping.load(Ordering::Relaxed)
     }
 
+    /// What is known of the disk.
+    fn disk(&self) -> &DiskDesk {
+        &self.disk
+    }
+
     /// The queue of writes, once Raft runs.
     fn write_queue(&self) -> Option<&WriteQueue> {
         self.running.get().map(|running| &running.queue)
@@ -234,7 +240,7 @@ impl Node {
             return Err(refusal);
         }
         let running = self.running.get().ok_or(WriteError::NoLeader)?;
-        self.check_disk(&running.raft, std::slice::from_ref(&command))?;
+        self.disk.admit(&running.raft, &command)?;
         let fate = running
             .queue
             .submit(vec![command])
@@ -260,28 +266,6 @@ impl Node {
             Ok(Fate::DiskFull) => Err(WriteError::DiskFull),
             Ok(Fate::Unknown) | Err(_) => Err(WriteError::Unknown),
         }
-    }
-
-    /// Refuses what the disks have no room for, and what would wait for a disk that does not answer: a
-    /// follower's own disk does not matter to what it forwards.
-    fn check_disk(&self, raft: &Raft, commands: &[Command]) -> Result<(), WriteError> {
-        let leader = raft.leadership().borrow().leader;
-        let forwards = leader.is_some_and(|leader| leader != raft.me());
-        let admitted = self.disk.admit(commands).and_then(|()| match forwards {
-            true => Ok(()),
-            false => self.disk.admit_as_leader(),
-        });
-        admitted.map_err(|refusal| match refusal {
-            Refusal::Full => WriteError::DiskFull,
-            Refusal::Stalled => WriteError::DiskStalled,
-        })
-    }
-
-    /// Whether a batch that another node forwarded may be proposed here.
-    fn admit_forwarded(&self, commands: &[Command]) -> Result<(), Refusal> {
-        self.disk
-            .admit(commands)
-            .and_then(|()| self.disk.admit_as_leader())
     }
 
     async fn renew_lease(&self, renewal: Renewal) -> Result<Written, WriteError> {
@@ -322,71 +306,6 @@ impl Node {
             slot: record.slot,
             generation: record.generation,
         })
-    }
-
-    /// This node's own status.
-    pub fn own_status(&self) -> NodeStatus {
-        let identity = self.first_start.identity();
-        let Some(running) = self.running.get() else {
-            return starting_status(&identity.name, self.disk.part());
-        };
-        let raft = running.raft.status();
-        let view = running.raft.state().view();
-        let protection = running
-            .raft
-            .state()
-            .with_registry(|registry| registry.protection(registry.lease_ms()));
-        let name_of = |id: u64| {
-            raft.members
-                .iter()
-                .find(|view| view.member.id == id)
-                .map(|view| view.member.name.clone())
-        };
-        let voters = raft.members.iter().filter(|view| view.voter).count();
-        NodeStatus {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            node: NodePart {
-                name: identity.name,
-                id: identity.node_id.unwrap_or(0),
-                role: raft.role.as_str().to_owned(),
-            },
-            cluster: ClusterPart {
-                id: identity
-                    .cluster_id
-                    .map_or_else(String::new, |id| format!("{id:032x}")),
-                leader: raft.leader.filter(|_| self.is_led(&raft)).and_then(name_of),
-                term: raft.term,
-                voters: u64::try_from(voters).unwrap_or(u64::MAX),
-                learners: u64::try_from(raft.members.len() - voters).unwrap_or(u64::MAX),
-                settings_differ: *view.settings() != self.options.settings,
-            },
-            log: LogPart {
-                last: raft.last,
-                committed: raft.committed,
-                applied: raft.applied,
-                snapshot: raft.snapshot,
-                purged: raft.purged,
-                snapshot_receiving: raft
-                    .receiving
-                    .map(|Receiving { bytes, size }| SnapshotReceiving { bytes, size }),
-                snapshots_refused: raft.snapshots_refused,
-            },
-            state: StatePart {
-                index: view.index(),
-                hash: format!("{:032x}", view.state_hash()),
-            },
-            registry: RegistryPart {
-                applications: view.application_count(),
-                instances: view.instance_count(),
-            },
-            protection,
-            delta: DeltaPart {
-                oldest_index: view.oldest_cursor(),
-            },
-            disk: self.disk.part(),
-            hashes: running.agreement.part(),
-            alarms: self.alarms.active(),
-        }
     }
 
     /// Whether somebody leads, as far as this node can tell by whom it has heard of lately: a leader by a
@@ -450,42 +369,6 @@ impl Node {
 
 /// A node this many entries behind what it knows to be committed is not ready.
 const READY_LAG_MAX: u64 = 100;
-
-fn starting_status(name: &str, disk: DiskPart) -> NodeStatus {
-    NodeStatus {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        node: NodePart {
-            name: name.to_owned(),
-            id: 0,
-            role: "starting".to_owned(),
-        },
-        cluster: ClusterPart {
-            id: String::new(),
-            leader: None,
-            term: 0,
-            voters: 0,
-            learners: 0,
-            settings_differ: false,
-        },
-        log: LogPart::default(),
-        state: StatePart {
-            index: 0,
-            hash: format!("{:032x}", 0),
-        },
-        registry: RegistryPart::default(),
-        protection: Protection {
-            enabled: false,
-            active: false,
-            leases: 0,
-            silent: 0,
-            allowed_silent: 0,
-        },
-        delta: DeltaPart::default(),
-        disk,
-        hashes: HashesPart::default(),
-        alarms: Vec::new(),
-    }
-}
 
 impl Registrar for Node {
     fn write(&self, command: Command) -> BoxFuture<'_, Result<Written, WriteError>> {

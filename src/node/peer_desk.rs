@@ -96,7 +96,10 @@ impl PeerDesk {
 
     async fn forwarded(&self, commands: Vec<Command>) -> ForwardAnswer {
         let node = self.node();
-        match node.as_ref().map(|node| node.admit_forwarded(&commands)) {
+        match node
+            .as_ref()
+            .map(|node| node.disk().admit_forwarded(&commands))
+        {
             Some(Err(disk::Refusal::Full)) => return ForwardAnswer::DiskFull,
             Some(Err(disk::Refusal::Stalled)) => return ForwardAnswer::NotExecuted,
             Some(Ok(())) | None => {}

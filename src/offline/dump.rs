@@ -14,9 +14,10 @@ use crate::raft::{EntryContent, EntryView, look_at_purge, look_at_record};
 use crate::store::files::SharedFiles;
 use crate::store::identity::{self, Identity, StoredVote};
 use crate::store::log::LogRecord;
-use crate::store::sled_log::{END_FILE, Found, LogCopy, end_mark_of, strays};
+use crate::store::peer_memory::MemoryFile;
+use crate::store::sled_log::{END_FILE, Found, LogCopy, carve, end_mark_of, strays};
 use crate::store::snapshot_files::{SNAPSHOT_DIR, SnapshotFound};
-use crate::store::{SnapshotFiles, StoppedDir};
+use crate::store::{ANCESTRY_FILE, Ancestry, SnapshotFiles, StoppedDir};
 
 use super::entry_text;
 use super::scratch::{CopyError, copy_log};
@@ -64,6 +65,8 @@ pub enum Line {
     },
     /// One entry whose checksum matches.
     Entry(EntryText),
+    /// One version of an entry, found in the bytes of a log that cannot be opened; its checksum matches.
+    Carved(EntryText),
     /// Something that is not what was written there.
     Damage(Damage),
     /// The last line.
@@ -126,6 +129,8 @@ pub struct Summary {
     pub first: Option<u64>,
     /// The last of them.
     pub last: Option<u64>,
+    /// Versions of entries that were carved out of a log that cannot be opened.
+    pub carved: u64,
     /// Places that are damaged.
     pub damages: u64,
 }
@@ -184,6 +189,7 @@ impl<S: FnMut(Line) -> io::Result<()>> Dump<S> {
         self.end_mark(files).map_err(reader)?;
         self.snapshots(files).map_err(reader)?;
         self.strays(files).map_err(reader)?;
+        self.beside(files).map_err(reader)?;
         match copy_log(dir, scratch) {
             Ok((copy, bytes)) => self.log(&copy, bytes).map_err(reader),
             Err(CopyError::NoLog) if self.known == 0 => Ok(()),
@@ -192,6 +198,7 @@ impl<S: FnMut(Line) -> io::Result<()>> Dump<S> {
                 .map_err(reader),
             Err(CopyError::Log(error)) => self
                 .damage(LOG_FILE, "opening", &error.to_string())
+                .and_then(|()| self.carve(dir))
                 .map_err(reader),
             Err(error) => Err(DumpError::Copy(error)),
         }
@@ -268,6 +275,39 @@ impl<S: FnMut(Line) -> io::Result<()>> Dump<S> {
             }
         }
         Ok(())
+    }
+
+    /// Where the cluster came from, and what was remembered of the peers.
+    fn beside(&mut self, files: &SharedFiles) -> io::Result<()> {
+        if let Err(error) = Ancestry::read(files) {
+            self.damage(ANCESTRY_FILE, "byte 0", &error.to_string())?;
+        }
+        let remembered = MemoryFile::open(Arc::clone(files));
+        let damage = match &remembered {
+            Ok(memory) => memory.damage().map(str::to_owned),
+            Err(error) => Some(error.to_string()),
+        };
+        damage.map_or(Ok(()), |damage| {
+            self.damage("PEERS.a or PEERS.b", "byte 0", &damage)
+        })
+    }
+
+    /// Without sled nothing says which version counts, nor whether one is missing.
+    fn carve(&mut self, dir: &StoppedDir) -> io::Result<()> {
+        let carved = carve(dir.root(), |record| {
+            self.summary.carved += 1;
+            match look_at_record(&record) {
+                Ok(view) if self.range.contains(&record.index) => {
+                    self.put(Line::Carved(entry_text(&view, record.bytes.len())))
+                }
+                // What decodes to no entry was none.
+                _ => Ok(()),
+            }
+        });
+        match carved {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
     }
 
     fn log(&mut self, copy: &LogCopy, bytes: u64) -> io::Result<()> {

@@ -8,9 +8,12 @@ use std::sync::atomic::AtomicU64;
 
 use openraft::StorageHelper;
 use openraft::errors::Fatal;
+use openraft::storage::RaftLogStorage;
 use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Duration;
+
+use crate::store::identity::StoredVote;
 
 use super::backup::BACKUPS_MAX;
 use super::compaction::Compaction;
@@ -24,13 +27,14 @@ use super::memories::Memories;
 use super::network::Network;
 use super::peer::Peers;
 use super::read_index::{ReadQueue, Rounds};
+use super::records::Position;
 use super::removed::RemovedMembers;
 use super::service::{Core, RaftService};
 use super::settings::RaftSettings;
 use super::state_machine::{MachineParts, StateMachine};
 use super::status::Leadership;
 use super::suspects::Suspects;
-use super::types::{Membership, TypeConfig};
+use super::types::{LogId, Member, Membership, TypeConfig};
 use super::watcher::{Members, Watcher};
 use super::{Candidacy, Inner, RaftParts};
 
@@ -48,6 +52,7 @@ async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, 
     let removed = RemovedMembers::default();
     let mut disk = Disk::open(&parts, failure.clone(), removed.clone()).await?;
     let membership = known_membership(&disk.log, &mut disk.machine).await?;
+    check_membership(&membership, &parts.me)?;
     let (cell, log) = (disk.machine.cell(), disk.log.clone());
     let members = Members::default();
     members.update(&membership);
@@ -144,11 +149,49 @@ impl Disk {
             builder: builder_of(parts.me.incarnation),
         })
         .await?;
+        let mut reader = log.clone();
+        let held = reader.get_log_state().await.map_err(storage)?.last_log_id;
+        check_vote(log.vote(), "the log", held)?;
+        check_vote(log.vote(), "the newest snapshot", machine.last())?;
         if let Some(last) = machine.last() {
             log.yield_to_snapshot(last).await.map_err(storage)?;
         }
         Ok(Self { log, machine })
     }
+}
+
+/// A number belongs to one data directory for ever: a membership that gives this node's to another came with a
+/// snapshot or a log of another cluster.
+fn check_membership(membership: &Membership, me: &Member) -> Result<(), StartError> {
+    match membership.get_node(&me.id) {
+        Some(bound) if bound.incarnation != me.incarnation => Err(StartError::Identity(format!(
+            "the newest of snapshots/ and log/ gives number {} to incarnation {:032x}, and META.a and META.b are of {:032x}: they are not of one cluster",
+            me.id, bound.incarnation, me.incarnation
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// A node stores a leader's vote before anything of that leader's: what is newer than the vote came from
+/// elsewhere, or the vote went back.
+fn check_vote(
+    vote: Option<StoredVote>,
+    holder: &str,
+    last: Option<LogId>,
+) -> Result<(), StartError> {
+    let Some(last) = last.map(Position::from) else {
+        return Ok(());
+    };
+    // Before its first vote a node may be given a first membership, in term 0.
+    let known = vote.map_or(0, |vote| vote.term);
+    if known >= last.term {
+        return Ok(());
+    }
+    Err(StartError::Identity(format!(
+        "{holder} ends with entry {} of term {}, but META.a and META.b know of no vote above term {known}: \
+         they are not of one moment",
+        last.index, last.term
+    )))
 }
 
 fn watcher(inner: &Inner, incarnation: u128, leadership: watch::Sender<Leadership>) -> Watcher {

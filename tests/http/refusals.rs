@@ -16,6 +16,8 @@ async fn a_refused_write_is_an_empty_503_that_says_whether_it_was_executed() {
         (WriteError::NoLeader, "not-executed", "no_leader"),
         (WriteError::Unknown, "unknown", "unknown_outcome"),
         (WriteError::Stopping, "not-executed", "stopping"),
+        (WriteError::DiskFull, "not-executed", "disk_full"),
+        (WriteError::DiskStalled, "not-executed", "disk_stalled"),
     ];
     for (refusal, outcome, code) in table {
         *world.node.refuses_writes.lock().unwrap() = Some(refusal);
@@ -33,6 +35,12 @@ async fn a_refused_write_is_an_empty_503_that_says_whether_it_was_executed() {
             );
             assert_eq!(answer.header("x-eureka-raft-outcome"), Some(outcome));
             assert_eq!(answer.header("x-eureka-raft-error"), Some(code));
+            let reason = match refusal {
+                WriteError::DiskFull => Some("disk-full"),
+                WriteError::DiskStalled => Some("disk-stalled"),
+                _ => None,
+            };
+            assert_eq!(answer.header("x-eureka-raft-reason"), reason);
             assert!(answer.header("retry-after").is_some());
             assert_eq!(answer.header("content-type"), None);
         }

@@ -293,6 +293,43 @@ fn a_disk_that_hangs_fails_the_log_instead_of_filling_the_memory() {
 }
 
 #[test]
+fn a_log_that_failed_closes_although_its_writer_hangs_in_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let (node, fault) = faulty(dir.path());
+    let _blocked = fault.block();
+    node.log.append(vec![record(0, 0, 10)], Box::new(|_| {}));
+    let bytes = Bytes::from(vec![0; 64 << 10]);
+    let mut index = 1;
+    while node.log.failure().borrow().is_none() {
+        let records = (index..index + 1_000).map(|index| LogRecord {
+            index,
+            bytes: bytes.clone(),
+        });
+        node.log.append(records.collect(), Box::new(|_| {}));
+        index += 1_000;
+    }
+    // Nobody has let the disk go: were the writer waited for, this would not return.
+    node.log.close().unwrap_err();
+}
+
+#[tokio::test]
+async fn a_sync_that_hangs_holds_up_no_async_task() {
+    let dir = tempfile::tempdir().unwrap();
+    let (node, fault) = faulty(dir.path());
+    let blocked = fault.block();
+    let (done, mut synced) = tokio::sync::oneshot::channel();
+    let callback = Box::new(move |result: io::Result<()>| done.send(result.is_ok()).unwrap());
+    node.log.append(vec![record(0, 0, 10)], callback);
+    // The one thread of this runtime goes on.
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(synced.try_recv().is_err(), "acknowledged before the sync");
+    drop(blocked);
+    assert!(synced.await.unwrap());
+}
+
+#[test]
 fn what_the_disk_does_not_have_yet_is_read_from_memory() {
     let dir = tempfile::tempdir().unwrap();
     let (node, fault) = faulty(dir.path());

@@ -17,7 +17,8 @@ use crate::store::space::{SpaceKeeper, SpaceReport, SpaceState};
 
 use super::super::alarms::{AlarmBoard, AlarmKind};
 use super::super::membership::Members;
-use super::speed::{DiskSpeed, GIVEN_UP_AFTER, STALLED_AFTER, Slowness, Stall};
+use super::speed::{DiskSpeed, STALLED_AFTER};
+use super::sync_watch::{SyncWatch, TICK};
 use super::verdict::{self, HandOver, Leads, Other};
 use super::{DiskDesk, Judged};
 
@@ -25,15 +26,12 @@ use super::{DiskDesk, Judged};
 const LOOK: Duration = Duration::from_secs(1);
 /// How often it is while room is short: what fills a disk is fast.
 const LOOK_SHORT: Duration = Duration::from_millis(200);
-/// How often the syncs are looked at.
-const TICK: Duration = Duration::from_millis(100);
-/// Ticks in a second.
-const TICKS: u32 = 10;
 /// How long after an attempt to hand leadership over the next one may be made.
 const HAND_OVER_PAUSE: Duration = Duration::from_secs(10);
-/// While room is short, a snapshot is built once the log has grown by as much as the last one took, and
-/// by this much at least: 256 KiB.
-const COMPACT_MIN: u64 = 256 << 10;
+/// While room is short, a snapshot is built once the log has grown by this share of what one takes.
+const COMPACT_SHARE: u64 = 4;
+/// Less growth than this is never worth one, 128 KiB.
+const COMPACT_MIN: u64 = 128 << 10;
 
 /// What the watch needs.
 #[derive(Clone)]
@@ -107,20 +105,21 @@ impl Watch {
     fn compaction_is_due(&self, report: &SpaceReport) -> bool {
         let next = self.raft.snapshot_bytes_next();
         report.state != SpaceState::Ok
-            && self.raft.bytes_since_snapshot() >= next.max(COMPACT_MIN)
+            && self.raft.bytes_since_snapshot() >= (next / COMPACT_SHARE).max(COMPACT_MIN)
             && self.desk.health.space.has_room_for(next)
     }
 
     /// Looks at the syncs ten times a second.
     async fn watch_syncs(&self) {
-        let mut seen = Seen::new(self.raft.leadership());
+        let mut syncs = SyncWatch::new(&self.desk.health);
+        let mut followed = Followed::new(self.raft.leadership());
         let mut handing_over = JoinSet::new();
         let mut next_hand_over = Instant::now();
         loop {
             sleep(TICK).await;
-            let judged = self.look_at_syncs(&mut seen);
+            let judged = self.desk.tick(&mut syncs);
             self.show_speed(&judged);
-            let verdict = self.judge(&mut seen);
+            let verdict = self.judge(&mut followed);
             self.desk.note_growth(verdict.growth);
             self.raft.set_candidacy(verdict.candidacy);
             while handing_over.try_join_next().is_some() {}
@@ -132,35 +131,6 @@ impl Watch {
                 handing_over.spawn(hand_over(self.raft.clone(), to));
             }
         }
-    }
-
-    fn look_at_syncs(&self, seen: &mut Seen) -> Judged {
-        let syncs = &self.desk.health.syncs;
-        let under_way = syncs.under_way();
-        // Time by ticks: a process that was stopped meanwhile has not seen its disk hang.
-        let waited = seen.stall.note(under_way.map(|(step, _)| step), TICK);
-        if waited >= GIVEN_UP_AFTER {
-            let secs = GIVEN_UP_AFTER.as_secs();
-            let why = format!(
-                "the disk hangs: a write or fdatasync of log/db or META has not returned for {secs} s"
-            );
-            self.desk.health.failure.set(&why);
-        }
-        seen.ticks += 1;
-        if seen.ticks % TICKS == 0 {
-            seen.slowness.note_second(syncs.take_ended(), waited);
-        }
-        let mut judged = self.desk.judged();
-        let before = judged.speed;
-        judged.speed = match (waited >= STALLED_AFTER, seen.slowness.is_slow()) {
-            (true, _) => DiskSpeed::Stalled,
-            (false, true) => DiskSpeed::Slow,
-            (false, false) => DiskSpeed::Ok,
-        };
-        judged.stalls +=
-            u64::from(before != DiskSpeed::Stalled && judged.speed == DiskSpeed::Stalled);
-        judged.sync_p99_ms = u64::try_from(seen.slowness.p99().as_millis()).unwrap_or(u64::MAX);
-        *judged
     }
 
     fn show_speed(&self, judged: &Judged) {
@@ -176,9 +146,9 @@ impl Watch {
             .raise(AlarmKind::SlowDisk, &self.name, message, hint);
     }
 
-    fn judge(&self, seen: &mut Seen) -> verdict::Verdict {
+    fn judge(&self, followed: &mut Followed) -> verdict::Verdict {
         let status = self.raft.status();
-        let leads = seen.leads(&status, self.raft.me());
+        let leads = followed.leads(&status, self.raft.me());
         let others = self.others(&status);
         verdict::judge(self.desk.part().condition(), leads, &others)
     }
@@ -197,21 +167,15 @@ impl Watch {
     }
 }
 
-/// What the loop over the syncs remembers.
-struct Seen {
-    stall: Stall,
-    slowness: Slowness,
-    ticks: u32,
+/// Who led when.
+struct Followed {
     leadership: watch::Receiver<Leadership>,
     led_last: Instant,
 }
 
-impl Seen {
+impl Followed {
     fn new(leadership: watch::Receiver<Leadership>) -> Self {
         Self {
-            stall: Stall::default(),
-            slowness: Slowness::default(),
-            ticks: 0,
             leadership,
             led_last: Instant::now(),
         }

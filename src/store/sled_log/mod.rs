@@ -7,8 +7,11 @@
 //! Invariant: what was acknowledged is there after a crash, or the log refuses to open.
 //!
 //! `tail` is what readers see, `writer` the thread, `engine` the calls on sled, `value` its bytes,
-//! `open` the checks, `copy` a look at a stopped log, `end_mark` how a silently shortened log is noticed.
+//! `open` the checks, `conf` sled's own settings, `copy` a look at a stopped log, `carve` at one that sled cannot open,
+//! `end_mark` how a silently shortened log is noticed.
 
+mod carve;
+mod conf;
 mod copy;
 mod end_mark;
 mod engine;
@@ -41,6 +44,7 @@ use super::space::SpaceLimits;
 use tail::{Place, Tail};
 use writer::{Batch, Op, Queued, Writer};
 
+pub use carve::carve;
 pub use copy::{Found, LogCopy, end_mark_of, log_bytes, strays};
 pub use end_mark::END_FILE;
 pub use engine::PURGE_SLICE;

@@ -15,6 +15,7 @@ use super::super::files::Files;
 use super::super::identity::{Identity, StoredVote};
 use super::super::log::LogRecord;
 use super::super::sync_file_range;
+use super::conf;
 use super::end_mark::{self, END_FILE, End, EndMark, Found};
 use super::engine::{self, Engine, ORIGIN, PURGED, parse_purged};
 use super::guard::guarded;
@@ -33,13 +34,6 @@ const FLUSH_EVERY_MS: u64 = 500;
 /// How long to wait for a log that this process has just closed: 250 times 20 ms.
 const CLOSE_WAITS: u32 = 250;
 const CLOSE_WAIT: Duration = Duration::from_millis(20);
-
-/// sled's settings, written when the database was made. It checks their checksum and goes on whatever it is:
-/// with another segment size it would take the whole log for garbage, and overwrite it.
-const CONF_FILE: &str = "log/conf";
-const CONF: &[u8] = b"segment_size: 524288\nuse_compression: false\nversion: 0.34\n";
-/// The settings' checksum behind them.
-const CONF_CRC: usize = 4;
 
 const FORMAT: &str = "format";
 const FORMAT_VERSION: &[u8] = &[1];
@@ -65,6 +59,7 @@ pub(super) fn open(
         check_end(end, identity)?;
     }
     prepare(files)?;
+    conf::settle(files)?;
     refuse_blobs(files)?;
     let db = open_sled(&root.join(LOG_DIR))?;
     files
@@ -98,23 +93,6 @@ fn check_end(end: &End, identity: &Identity) -> Result<(), OpenError> {
         ));
     }
     Ok(())
-}
-
-fn check_conf(path: &Path) -> Result<(), OpenError> {
-    let found = match std::fs::read(path.join("conf")) {
-        // sled writes the settings of this release, which are the only ones there ever were.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        read => read.map_err(OpenError::io(format!("read {CONF_FILE}")))?,
-    };
-    let differs = CONF.iter().zip(&found).take_while(|(a, b)| a == b).count();
-    if differs == CONF.len() && found.len() == CONF.len() + CONF_CRC {
-        return Ok(());
-    }
-    Err(OpenError::corrupt(
-        CONF_FILE,
-        format!("byte {differs}"),
-        "these are not the settings the log was made with",
-    ))
 }
 
 /// A kill inside sled's own opening leaves a half-written `snap.*.generating`, which it would then
@@ -151,7 +129,7 @@ fn await_last_close(db: &Path) {
 }
 
 pub(super) fn open_sled(path: &Path) -> Result<sled::Db, OpenError> {
-    check_conf(path)?;
+    conf::check(path)?;
     let config = sled::Config::new()
         .path(path)
         .cache_capacity(CACHE_BYTES)

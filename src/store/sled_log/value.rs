@@ -26,9 +26,9 @@ pub const RECORD_BYTES_MAX: usize = 16 << 20;
 
 const WHOLE: u8 = 1;
 const PART: u8 = 2;
-const RECORD_HEADER: usize = 16;
+pub(super) const RECORD_HEADER: usize = 16;
 const PART_HEADER: usize = 17;
-const WHOLE_MAX: usize = VALUE_BYTES - 1 - RECORD_HEADER;
+pub(super) const WHOLE_MAX: usize = VALUE_BYTES - 1 - RECORD_HEADER;
 const PART_BYTES: usize = VALUE_BYTES - PART_HEADER;
 
 /// A key of the log tree.
@@ -167,7 +167,7 @@ pub(super) fn records(key: Key, value: &[u8]) -> Result<Vec<LogRecord>, String> 
     Ok(records)
 }
 
-fn take_record(bytes: &[u8]) -> Result<(LogRecord, &[u8]), String> {
+pub(super) fn take_record(bytes: &[u8]) -> Result<(LogRecord, &[u8]), String> {
     let Some((header, rest)) = bytes.split_at_checked(RECORD_HEADER) else {
         return Err("a record cut short in its header".to_owned());
     };

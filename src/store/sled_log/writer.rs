@@ -71,6 +71,10 @@ pub(super) struct Batch {
 impl Writer {
     /// Serves the queue until every sender is gone, then closes the log.
     pub(super) fn run(mut self, queue: &Receiver<Queued>) {
+        assert!(
+            tokio::runtime::Handle::try_current().is_err(),
+            "a disk that hangs would hold up the async tasks of the thread it is waited for on"
+        );
         loop {
             let wait = if self.purging {
                 Duration::ZERO

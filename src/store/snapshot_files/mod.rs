@@ -143,7 +143,7 @@ impl SnapshotFiles {
     ///
     /// # Errors
     /// `AlreadyExists` if this one is being written, `InvalidInput` if it is over
-    /// [`SNAPSHOT_BYTES_MAX`]; the disk's.
+    /// [`SNAPSHOT_BYTES_MAX`], `StorageFull` if the volume has no room for it; the disk's.
     pub fn receive(&self, name: SnapshotName, size: u64) -> io::Result<SnapshotReceiver> {
         if size > SNAPSHOT_BYTES_MAX {
             let text = format!("a snapshot of {size} bytes");
@@ -152,7 +152,7 @@ impl SnapshotFiles {
         let draft = self.draft(name, &partial_file(&name), |files| {
             self.open_partial(files, name, size)
         })?;
-        Ok(SnapshotReceiver::new(draft, size))
+        SnapshotReceiver::new(draft, size)
     }
 
     /// Reads the records of a snapshot.

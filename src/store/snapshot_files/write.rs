@@ -7,6 +7,7 @@
 use std::io;
 
 use super::super::files::File;
+use super::super::space::ROOM_MIN;
 use super::encode::SnapshotEncoder;
 use super::format::{self, CHUNK_BYTES};
 use super::{SnapshotFiles, SnapshotMeta, SnapshotName, SnapshotReader};
@@ -132,11 +133,34 @@ impl SnapshotWriter {
 pub struct SnapshotReceiver {
     draft: Draft,
     size: u64,
+    /// How many bytes there were when the volume was last asked for room.
+    asked_at: u64,
 }
 
 impl SnapshotReceiver {
-    pub(super) fn new(draft: Draft, size: u64) -> Self {
-        Self { draft, size }
+    /// `StorageFull` if the rest does not fit; the disk's.
+    pub(super) fn new(draft: Draft, size: u64) -> io::Result<Self> {
+        let asked_at = draft.written;
+        let mut receiver = Self {
+            draft,
+            size,
+            asked_at,
+        };
+        receiver.ask_for_room()?;
+        Ok(receiver)
+    }
+
+    /// A write that finds no room ends the node: others write to the volume, too, so it is asked again and
+    /// again on the way.
+    fn ask_for_room(&mut self) -> io::Result<()> {
+        self.asked_at = self.received();
+        let left = self.size.saturating_sub(self.received());
+        let free = self.draft.snapshots.files().space()?.free_bytes;
+        if free < left.saturating_add(ROOM_MIN) {
+            let text = format!("{left} bytes to come, {free} bytes of room");
+            return Err(io::Error::new(io::ErrorKind::StorageFull, text));
+        }
+        Ok(())
     }
 
     /// How many bytes have come in: the offset the next chunk must have.
@@ -152,7 +176,8 @@ impl SnapshotReceiver {
     /// Adds the chunk at `offset`, which must be [`SnapshotReceiver::received`].
     ///
     /// # Errors
-    /// `InvalidInput` for another offset or more bytes than announced: nothing was written. The disk's.
+    /// `InvalidInput` for another offset or more bytes than announced, `StorageFull` if the volume has no
+    /// room for the rest any more: nothing was written. The disk's.
     pub fn write_at(&mut self, offset: u64, chunk: &[u8]) -> io::Result<()> {
         let received = self.received();
         if offset != received {
@@ -162,6 +187,9 @@ impl SnapshotReceiver {
         if self.size - received < chunk.len() as u64 {
             let text = format!("more than the {} bytes announced", self.size);
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        if received - self.asked_at >= SYNC_EVERY {
+            self.ask_for_room()?;
         }
         self.draft.write(chunk)
     }
