@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use crate::http;
 use crate::net::{Listener, SharedNetwork};
 use crate::node::{FirstStart, Node, PeerDesk, Plan};
-use crate::raft::{Failure, Goal, Member, PeerIdentity, Peers, Raft, RaftParts};
+use crate::raft::{Candidacy, Failure, Goal, Member, PeerIdentity, Peers, Raft, RaftParts};
 use crate::store::files::SharedFiles;
 use crate::store::identity::{IdentityFile, PlannedMember};
 use crate::store::log::{LogBounds, LogStorage};
@@ -342,6 +342,8 @@ impl Running {
     async fn wind_down(mut self) -> Result<(), ExitReason> {
         tracing::info!("stopping");
         self.node.begin_stop();
+        // Who was asked to take over may fail; this node would win again, and leave a second gap.
+        self.raft.set_candidacy(Candidacy::Over);
         // Whether or not somebody takes over in time, stopping goes on: an election does the rest.
         let _ = tokio::time::timeout(TRANSFER_MAX, self.raft.transfer_leadership(None)).await;
         self.stopping.send_replace(true);
