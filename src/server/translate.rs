@@ -8,7 +8,7 @@ use crate::net::Listener;
 use crate::node::{
     Consistency, FirstStartError, InitialMember, NodeOptions, WaitingLimits, WayIn, WriteLimits,
 };
-use crate::raft::{Failure, RaftSettings, StartError};
+use crate::raft::{Failure, Goal, Member, PeerIdentity, RaftSettings, StartError};
 use crate::store::OpenError;
 use crate::store::identity::{IdentityFile, JoinMark, PlannedMember};
 
@@ -233,6 +233,29 @@ pub(super) fn log_not_closed(error: &std::io::Error) -> ExitReason {
         error.to_string(),
         "check the disk, then start again",
     )
+}
+
+/// What a node says of itself to its peers.
+pub(super) fn peer_identity(identity: &IdentityFile) -> PeerIdentity {
+    let identity = identity.get();
+    PeerIdentity {
+        name: identity.name,
+        incarnation: identity.incarnation,
+        cluster_id: identity.cluster_id,
+        node_id: identity.node_id,
+    }
+}
+
+/// A member of a plan, as Raft knows it.
+pub(super) fn into_member(planned: PlannedMember) -> Member {
+    Member {
+        id: planned.id,
+        name: planned.name,
+        incarnation: planned.incarnation,
+        peer_addr: planned.peer_addr,
+        http_addr: planned.http_addr,
+        goal: Goal::Stay,
+    }
 }
 
 const COME_BACK_EMPTY: &str = "to come back it needs an empty node.data_dir and cluster.join: this directory never takes part again";
