@@ -226,7 +226,7 @@ impl Starting {
 
     /// The log, the snapshots and the memory of the peers, everything in them checked.
     async fn open_disk(&self) -> Result<Disk, ExitReason> {
-        let refused = |error: OpenError| refused(&self.world.files, &error);
+        let refused = |error: OpenError| translate::open_error_at(&self.world.files, &error);
         let (open_log, identity) = (Arc::clone(&self.world.open_log), self.identity.clone());
         let log = blocking(move || open_log(identity))
             .await
@@ -396,7 +396,7 @@ async fn open_identity(config: &Config, world: &World) -> Result<IdentityFile, E
     });
     let identity = opened
         .await
-        .map_err(|error| refused(&world.files, &error))?;
+        .map_err(|error| translate::open_error_at(&world.files, &error))?;
     let stored = identity.get().name;
     if stored == config.node.name {
         return Ok(identity);
@@ -406,17 +406,6 @@ async fn open_identity(config: &Config, world: &World) -> Result<IdentityFile, E
         format!("this node is configured as {:?}", config.node.name),
         "give each node its own node.data_dir",
     ))
-}
-
-/// Why a data directory cannot be used; by which release it can, if that is what it takes.
-fn refused(files: &SharedFiles, error: &OpenError) -> ExitReason {
-    let mut reason = translate::open_error(error);
-    if let (OpenError::Newer { .. }, Some(release)) = (error, release::newer(files)) {
-        reason.next = format!(
-            "start eureka-raft {release}, which has been at this directory, or a later release"
-        );
-    }
-    reason
 }
 
 async fn read_ancestry(world: &World) -> Result<Option<Ancestry>, ExitReason> {

@@ -9,8 +9,9 @@ use crate::node::{
     Consistency, FirstStartError, InitialMember, NodeOptions, WaitingLimits, WayIn, WriteLimits,
 };
 use crate::raft::{Failure, Goal, Member, PeerIdentity, RaftSettings, StartError};
-use crate::store::OpenError;
+use crate::store::files::SharedFiles;
 use crate::store::identity::{IdentityFile, JoinMark, PlannedMember};
+use crate::store::{OpenError, release};
 
 use super::config::{Cluster, Config, ReadMode};
 use super::exit::{ExitCode, ExitReason};
@@ -138,6 +139,17 @@ pub(super) fn open_error(error: &OpenError) -> ExitReason {
         error.to_string(),
         next,
     )
+}
+
+/// Why a data directory cannot be used; by which release it can, if that is what it takes.
+pub(super) fn open_error_at(files: &SharedFiles, error: &OpenError) -> ExitReason {
+    let mut reason = open_error(error);
+    if let (OpenError::Newer { .. }, Some(release)) = (error, release::newer(files)) {
+        reason.next = format!(
+            "start eureka-raft {release}, which has been at this directory, or a later release"
+        );
+    }
+    reason
 }
 
 pub(super) fn first_start_error(error: FirstStartError) -> ExitReason {
