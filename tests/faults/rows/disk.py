@@ -197,6 +197,8 @@ def one_node_acknowledges_nothing_more(run):
     disk = BadDisk(node)
     run.begin(cluster)
     load = run.load(cluster, applications=4, instances=10)
+    run.rest(1, 2)
+    nothing_while_it_hangs(run, load, disk)
     for rule, named in (("sync log/db fail:EIO once", ("fdatasync", "log/db")), ("sync META fail:EIO once", ("fdatasync", "META"))):
         run.rest(1, 2)
         run.fault(f"{rule} on a node alone")
@@ -210,6 +212,24 @@ def one_node_acknowledges_nothing_more(run):
         cluster.await_ready()
     run.settle(cluster, load)
     cluster.kill_all()
+
+
+def nothing_while_it_hangs(run, load, disk):
+    """What is acknowledged before its sync returns is acknowledged too early."""
+    run.fault("no sync of a node alone ends for a second")
+    disk.rule("sync log/db hang")
+
+    def probe():
+        hanging = [event for event in disk.events() if event[3] == "hangs"]
+        require(hanging, "no sync hangs yet")
+        return hanging[0][0]
+
+    hung_at = eventually("a sync hangs", Within(5), probe)
+    run.rest(1)
+    healed_at = time.monotonic()
+    disk.heal()
+    early = [w for w in load.history.writes if w.outcome == ACKED and w.started > hung_at and w.ended < healed_at]
+    run.silent([f"a write of {w.key} was acknowledged while the sync hung" for w in early])
 
 
 @row(36, "slow disk: 300 ms a sync", seconds=70, ci=TURNS, runs=3)
