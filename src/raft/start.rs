@@ -100,12 +100,8 @@ async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, 
     tasks.spawn(rounds(&inner).run(read_queue));
     tasks.spawn(compaction(&inner, parts.settings, &log).run());
     tasks.spawn(keeper.run());
-    let candidacy = inner.candidacy.subscribe();
-    let greeting = meet_the_others(Arc::clone(&service), parts.peers, inner.members.clone());
-    tasks.spawn(async move {
-        greeting.await;
-        stand_when_allowed(&service.core, candidacy).await;
-    });
+    let greeting = meet_the_others(service, parts.peers, inner.members.clone());
+    tasks.spawn(stand_when_allowed(greeting, &inner));
     drop(tasks);
     inner.core.run();
     Ok(inner)
@@ -183,13 +179,20 @@ async fn meet_the_others(service: Arc<RaftService>, peers: Peers, members: Membe
     }
 }
 
-/// Lets this node stand for election as long as it is allowed to.
-async fn stand_when_allowed(core: &Core, mut candidacy: watch::Receiver<Candidacy>) {
-    loop {
-        let allowed = *candidacy.borrow_and_update() == Candidacy::Allowed;
-        core.runtime_config().elect(allowed);
-        if candidacy.changed().await.is_err() {
-            return;
+/// Once the others were met, lets this node stand for election as long as it is allowed to.
+fn stand_when_allowed<M: Future<Output = ()>>(
+    met: M,
+    inner: &Inner,
+) -> impl Future<Output = ()> + use<M> {
+    let (core, mut candidacy) = (inner.core.clone(), inner.candidacy.subscribe());
+    async move {
+        met.await;
+        loop {
+            let allowed = *candidacy.borrow_and_update() == Candidacy::Allowed;
+            core.runtime_config().elect(allowed);
+            if candidacy.changed().await.is_err() {
+                return;
+            }
         }
     }
 }
