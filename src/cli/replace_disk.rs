@@ -16,7 +16,7 @@ use super::{output, panics, runtime};
 use crate::offline::replacement::{Place, keeping_place, mark, move_aside, survey};
 use crate::offline::scratch::rehearse;
 use crate::server::exit::{ExitCode, ExitReason};
-use crate::server::{Server, random_id};
+use crate::server::{EVIDENCE_FILE, Server, random_id};
 use crate::store::StoppedDir;
 use crate::store::identity::{Identity, JOIN_ADDRESSES_MAX, JoinMark};
 
@@ -96,7 +96,9 @@ pub(super) fn run(arguments: &ReplaceDiskArguments) -> Result<(), ExitReason> {
             };
             cluster.check_identity(identity.as_deref())?;
             let plan = cluster.plan(&root, &name)?;
-            if !arguments.although_whole {
+            // What is whole can be wrong: the majority said so.
+            let wrong = root.join(EVIDENCE_FILE).exists();
+            if !arguments.although_whole && !wrong {
                 refuse_whole(&held)?;
             }
             carry_out(plan, arguments, Some(&held))?

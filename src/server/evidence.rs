@@ -8,8 +8,8 @@ use std::io;
 use crate::raft::Divergence;
 use crate::store::files::SharedFiles;
 
-/// The file's name. A later divergence overwrites it.
-const EVIDENCE_FILE: &str = "DIVERGED.json";
+/// The file's name, in the data directory. A later divergence overwrites it.
+pub const EVIDENCE_FILE: &str = "DIVERGED.json";
 
 /// Writes it, durably. Blocks on the disk.
 pub(super) fn write(files: &SharedFiles, found: &Divergence) -> io::Result<()> {

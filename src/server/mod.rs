@@ -11,5 +11,6 @@ pub mod telemetry;
 mod translate;
 mod world;
 
+pub use evidence::EVIDENCE_FILE;
 pub use run::Server;
 pub use world::{OpenLog, World, random_id};

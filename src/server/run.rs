@@ -15,11 +15,11 @@ use tokio::task::JoinSet;
 use crate::http;
 use crate::net::{Listener, SharedNetwork};
 use crate::node::{FirstStart, Node, PeerDesk, Plan};
-use crate::raft::{Failure, Goal, Member, PeerIdentity, Peers, Raft, RaftParts};
+use crate::raft::{Candidacy, Failure, Goal, Member, PeerIdentity, Peers, Raft, RaftParts};
 use crate::store::files::SharedFiles;
 use crate::store::identity::{IdentityFile, PlannedMember};
 use crate::store::log::{LogBounds, LogStorage};
-use crate::store::{Ancestry, DiskHealth, MemoryFile, OpenError, SnapshotFiles, blocking};
+use crate::store::{Ancestry, DiskHealth, MemoryFile, OpenError, SnapshotFiles, blocking, release};
 
 use super::config::Config;
 use super::evidence;
@@ -220,7 +220,7 @@ impl Starting {
 
     /// The log, the snapshots and the memory of the peers, everything in them checked.
     async fn open_disk(&self) -> Result<Disk, ExitReason> {
-        let refused = |error: OpenError| translate::open_error(&error);
+        let refused = |error: OpenError| refused(&self.world.files, &error);
         let (open_log, identity) = (Arc::clone(&self.world.open_log), self.identity.clone());
         let log = blocking(move || open_log(identity))
             .await
@@ -229,7 +229,11 @@ impl Starting {
         let purged = bounds(log.as_ref())?.purged.map(|(index, _note)| index);
         let others = move || {
             let memory = MemoryFile::open(Arc::clone(&files))?;
-            Ok((SnapshotFiles::open(files, purged)?, memory))
+            let snapshots = SnapshotFiles::open(Arc::clone(&files), purged)?;
+            if let Err(error) = release::note(&files) {
+                tracing::warn!(%error, "this release could not be noted in RELEASE");
+            }
+            Ok((snapshots, memory))
         };
         let (snapshots, memory) = blocking(others).await.map_err(refused)?;
         for (name, reason) in snapshots.damaged() {
@@ -338,6 +342,8 @@ impl Running {
     async fn wind_down(mut self) -> Result<(), ExitReason> {
         tracing::info!("stopping");
         self.node.begin_stop();
+        // Who was asked to take over may fail; this node would win again, and leave a second gap.
+        self.raft.set_candidacy(Candidacy::Over);
         // Whether or not somebody takes over in time, stopping goes on: an election does the rest.
         let _ = tokio::time::timeout(TRANSFER_MAX, self.raft.transfer_leadership(None)).await;
         self.stopping.send_replace(true);
@@ -384,7 +390,7 @@ async fn open_identity(config: &Config, world: &World) -> Result<IdentityFile, E
     });
     let identity = opened
         .await
-        .map_err(|error| translate::open_error(&error))?;
+        .map_err(|error| refused(&world.files, &error))?;
     let stored = identity.get().name;
     if stored == config.node.name {
         return Ok(identity);
@@ -394,6 +400,17 @@ async fn open_identity(config: &Config, world: &World) -> Result<IdentityFile, E
         format!("this node is configured as {:?}", config.node.name),
         "give each node its own node.data_dir",
     ))
+}
+
+/// Why a data directory cannot be used; by which release it can, if that is what it takes.
+fn refused(files: &SharedFiles, error: &OpenError) -> ExitReason {
+    let mut reason = translate::open_error(error);
+    if let (OpenError::Newer { .. }, Some(release)) = (error, release::newer(files)) {
+        reason.next = format!(
+            "start eureka-raft {release}, which has been at this directory, or a later release"
+        );
+    }
+    reason
 }
 
 async fn read_ancestry(world: &World) -> Result<Option<Ancestry>, ExitReason> {

@@ -239,6 +239,7 @@ const COME_BACK_EMPTY: &str = "to come back it needs an empty node.data_dir and 
 const NEWER_RELEASE: &str =
     "start the newer release on this directory: this one cannot, and has changed nothing in it";
 const LOOK_AND_RESTART: &str = "look at the log above, then start again";
-const KEEP_AND_REJOIN: &str =
-    "keep the directory for a look, and let this node come back by snapshot under a new name";
-const RIGHT_DISK: &str = "put the right disk back, or remove this node from the cluster and start it anew under a new name";
+const KEEP_AND_REJOIN: &str = "`eureka-raft doctor --offline` shows what is whole; `eureka-raft recover \
+     replace-disk` keeps this directory and lets the node come back by snapshot";
+const RIGHT_DISK: &str = "put the right disk back; `eureka-raft doctor --offline` shows what is here, `eureka-raft recover \
+     replace-disk` keeps it and lets the node come back by snapshot";

@@ -57,7 +57,7 @@ pub struct RestoreOrder {
     pub name: String,
     /// Where its peers will reach it, `host:port`.
     pub peer_addr: String,
-    /// Where its clients will reach it, `host:port`.
+    /// Where its clients will reach it, `http://host:port`.
     pub http_addr: String,
 }
 

@@ -92,7 +92,9 @@ class Recording:
     def files(self, moment):
         """The files of a moment that are not empty, by their path in the directory."""
         found = (path for path in self.path(moment).rglob("*") if path.is_file() and path.stat().st_size)
-        return sorted(str(path.relative_to(self.path(moment))) for path in found)
+        names = (str(path.relative_to(self.path(moment))) for path in found)
+        # What is kept back for a full disk holds nothing.
+        return sorted(name for name in names if not name.startswith("ballast/"))
 
 
 class Case:
