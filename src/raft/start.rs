@@ -60,7 +60,7 @@ async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, 
     let (leadership_sender, leadership) = watch::channel(Leadership::default());
     let (reads, read_queue) = ReadQueue::new();
     let inbound = Arc::new(Inbound::new(parts.snapshots.clone()));
-    let service = RaftService {
+    let service = Arc::new(RaftService {
         gate: StartGate::new(
             parts.me.id,
             membership.get_joint_config(),
@@ -76,19 +76,14 @@ async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, 
         memories: Memories::new(parts.memory.found().clone()),
         suspects: Suspects::new(),
         log: log.clone(),
-    };
-    let service = Arc::new(service);
+    });
     let keeper = Keeper::new(
         Arc::clone(&service),
         parts.peers.clone(),
         members.clone(),
         parts.memory,
     );
-    if !parts.peers.open(Arc::clone(&service)) {
-        return Err(StartError::Internal(
-            "these connections serve another Raft".to_owned(),
-        ));
-    }
+    open_the_door(&parts.peers, &service)?;
     let inner = Inner {
         core,
         me: parts.me.id,
@@ -116,15 +111,34 @@ async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, 
     tasks.spawn(rounds(&inner).run(read_queue));
     tasks.spawn(compaction(&inner, parts.settings, &log).run());
     tasks.spawn(keeper.run());
-    let candidacy = inner.candidacy.subscribe();
-    let greeting = meet_the_others(Arc::clone(&service), parts.peers, inner.members.clone());
-    tasks.spawn(async move {
-        greeting.await;
-        stand_when_allowed(&service.core, candidacy).await;
-    });
+    tasks.spawn(greet_and_stand(&inner, service, parts.peers));
     drop(tasks);
     inner.core.run();
     Ok(inner)
+}
+
+/// From now on peers reach `service`.
+fn open_the_door(peers: &Peers, service: &Arc<RaftService>) -> Result<(), StartError> {
+    match peers.open(Arc::clone(service)) {
+        true => Ok(()),
+        false => Err(StartError::Internal(
+            "these connections serve another Raft".to_owned(),
+        )),
+    }
+}
+
+/// Meets the others, and then stands for election while that is allowed.
+fn greet_and_stand(
+    inner: &Inner,
+    service: Arc<RaftService>,
+    peers: Peers,
+) -> impl Future<Output = ()> + use<> {
+    let candidacy = inner.candidacy.subscribe();
+    let greeting = meet_the_others(Arc::clone(&service), peers, inner.members.clone());
+    async move {
+        greeting.await;
+        stand_when_allowed(&service.core, candidacy).await;
+    }
 }
 
 /// The log and the state on disk.

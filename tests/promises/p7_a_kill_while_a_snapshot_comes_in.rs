@@ -61,7 +61,10 @@ fn p7_a_node_killed_at_any_step_of_a_snapshot_ends_with_the_state_of_the_others(
     let floors: Vec<_> = floors.collect();
     assert!(floors.iter().all(|floor| *floor == floors[0]), "{floors:?}");
     let left = snapshot_files(&cluster.nodes[away]);
-    let in_parts: Vec<_> = left.iter().filter(|(name, _)| name.ends_with(".part")).collect();
+    let in_parts: Vec<_> = left
+        .iter()
+        .filter(|(name, _)| name.ends_with(".part"))
+        .collect();
     assert!(in_parts.is_empty(), "{in_parts:?}");
 }
 
