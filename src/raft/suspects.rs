@@ -47,3 +47,19 @@ impl Suspects {
         });
     }
 }
+
+impl super::Raft {
+    /// Members whose data directory is not the one the cluster knows, and why, as it changes.
+    pub fn suspects(&self) -> watch::Receiver<Accused> {
+        self.inner.suspects.subscribe()
+    }
+
+    /// Holds against the member `name`, until it shakes hands, that another directory came in its name.
+    /// No member is no news.
+    pub fn accuse_of_another_disk(&self, name: &str) {
+        let members = self.inner.members.all();
+        if members.values().any(|member| member.name == name) {
+            self.inner.suspects.accuse(name, super::service::FOREIGN);
+        }
+    }
+}
