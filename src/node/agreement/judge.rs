@@ -109,8 +109,11 @@ fn newest_common(reports: &[Reported], quorum: usize) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn reports(of: &[(bool, &[(u64, u128)])]) -> Vec<Reported> {
-        let member = |(id, (voter, points)): (u64, &(bool, &[(u64, u128)]))| {
+    /// Whether it votes, and its points.
+    type Told<'a> = (bool, &'a [(u64, u128)]);
+
+    fn reports(of: &[Told<'_>]) -> Vec<Reported> {
+        let member = |(id, (voter, points)): (u64, &Told<'_>)| {
             let points: Vec<HashPoint> = points
                 .iter()
                 .map(|(index, hash)| HashPoint {

@@ -123,7 +123,7 @@ fn registry_of(file: &LooseSnapshot, shown: &str) -> Result<Registry, OfflineErr
     });
     let restored = Registry::restore(records);
     match failed {
-        Some(error) => Err(OfflineError::damaged(shown, error)),
+        Some(error) => Err(OfflineError::damaged(shown, error.to_string())),
         None => restored.map_err(|reason| OfflineError::damaged(shown, reason)),
     }
 }

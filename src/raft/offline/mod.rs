@@ -92,15 +92,15 @@ impl OfflineError {
         move |source| Self::Io { what, source }
     }
 
-    fn damaged(file: impl Into<String>, reason: impl ToString) -> Self {
+    fn damaged(file: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Damaged {
             file: file.into(),
-            reason: reason.to_string(),
+            reason: reason.into(),
         }
     }
 
     fn codec(file: impl Into<String>) -> impl FnOnce(CodecError) -> Self {
         let file = file.into();
-        move |error| Self::damaged(file, error)
+        move |error| Self::damaged(file, error.to_string())
     }
 }

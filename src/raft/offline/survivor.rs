@@ -198,7 +198,7 @@ impl Held {
     }
 
     fn from_snapshot(file: &SnapshotFile) -> Result<Self, OfflineError> {
-        let damaged = |error: std::io::Error| OfflineError::damaged("snapshots", error);
+        let damaged = |error: std::io::Error| OfflineError::damaged("snapshots", error.to_string());
         let (covers, _removed) = file.covers().map_err(damaged)?;
         Ok(Self {
             registry: file.restore().map_err(damaged)?,
