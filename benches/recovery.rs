@@ -48,7 +48,7 @@ fn main() {
         .collect();
     let argument = |at: usize, default: u64| arguments.get(at).copied().unwrap_or(default);
     let (instances, mebibytes, every) =
-        (argument(0, 100_000), argument(1, 1_020), argument(2, 256));
+        (argument(0, 100_000), argument(1, 1_000), argument(2, 256));
     let directory = tempfile::tempdir_in("target").expect("a directory");
     let data = directory.path().join("node");
     let ports = [free_port(), free_port()];

@@ -6,5 +6,12 @@
 #[path = "formats/frozen.rs"]
 mod frozen;
 
+#[path = "formats/frozen_shapes.rs"]
+mod frozen_shapes;
+
+#[allow(dead_code, unreachable_pub, reason = "shared with the peers' own test")]
+#[path = "formats/shapes.rs"]
+mod shapes;
+
 #[path = "formats/refused.rs"]
 mod refused;

@@ -96,7 +96,7 @@ impl Council {
                     .await?
             }
             Change::Promote { name } => self.decide_promote(&floor.roster, &name)?,
-            Change::Remove { name } => decide_remove(&floor.roster, &name)?,
+            Change::Remove { name } => self.decide_remove(&floor.roster, &name)?,
             Change::Replace { old, with } => self.decide_replace(&floor.roster, &old, &with)?,
             Change::Update { name, peer, http } => {
                 self.decide_update(&floor.roster, &name, peer, http).await?
@@ -226,6 +226,17 @@ impl Council {
         Ok(report)
     }
 
+    /// Takes a member out, or says that it is out: an order whose answer was lost is given again.
+    fn decide_remove(&self, roster: &Roster, name: &str) -> Result<Decision, AdminRefusal> {
+        match (roster.find(name), self.raft.removed_by_name(name)) {
+            (Err(_unknown), Some(index)) => Ok(Decision::Stands(
+                Reach::Whole,
+                format!("{name} was removed at index {index}"),
+            )),
+            (going, _) => motion_to_remove(roster, going?),
+        }
+    }
+
     fn decide_promote(&self, roster: &Roster, name: &str) -> Result<Decision, AdminRefusal> {
         let learner = roster.find_learner(name)?;
         self.fit_to_vote(roster, learner)?;
@@ -298,26 +309,47 @@ impl Council {
     ) -> Result<(), AdminRefusal> {
         roster.able_to_vote(learner)?;
         let name = || learner.member.name.clone();
-        let not_compared = || AdminRefusal::NotCaughtUp {
-            name: name(),
-            lag: roster.lag(learner),
-        };
         let said = self.members.state_of(learner.member.id);
-        let (index, theirs) = said.ok_or_else(not_compared)?;
-        let ours = self.raft.state().hash_at(index).ok_or_else(not_compared)?;
-        match ours == theirs {
-            true => Ok(()),
-            false => Err(AdminRefusal::StateDiffers {
+        match compare(said, |index| self.raft.state().hash_at(index)) {
+            Comparison::Equal => Ok(()),
+            Comparison::Unequal(index) => Err(AdminRefusal::StateDiffers {
                 name: name(),
                 index,
+            }),
+            Comparison::NotYet => Err(AdminRefusal::NotCaughtUp {
+                name: name(),
+                lag: roster.lag(learner),
             }),
         }
     }
 }
 
+/// How a learner's state compares with this node's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    /// One hash at one index.
+    Equal,
+    /// Two hashes at this index.
+    Unequal(u64),
+    /// There is no index of which both are known.
+    NotYet,
+}
+
+/// Compares what a member said of its state with what this node had at the same index.
+fn compare(said: Option<(u64, u128)>, own_hash: impl Fn(u64) -> Option<u128>) -> Comparison {
+    let Some((index, theirs)) = said else {
+        return Comparison::NotYet;
+    };
+    match own_hash(index) {
+        None => Comparison::NotYet,
+        Some(own) if own == theirs => Comparison::Equal,
+        Some(_) => Comparison::Unequal(index),
+    }
+}
+
 /// Takes a member out.
-fn decide_remove(roster: &Roster, name: &str) -> Result<Decision, AdminRefusal> {
-    let going = roster.find(name)?;
+fn motion_to_remove(roster: &Roster, going: &MemberView) -> Result<Decision, AdminRefusal> {
+    let name = going.member.name.as_str();
     let gone = BTreeSet::from([going.member.id]);
     let voters: BTreeSet<u64> = roster.voters().difference(&gone).copied().collect();
     if voters.is_empty() {
@@ -405,5 +437,19 @@ fn not_transferred(error: TransferError) -> AdminRefusal {
         TransferError::NoTarget => AdminRefusal::NoTarget,
         TransferError::TimedOut => AdminRefusal::TransferTimedOut,
         TransferError::Stopped => AdminRefusal::Stopping,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_equal_only_if_it_was_compared_at_one_index() {
+        let own = |index| (index == 7).then_some(0xA);
+        assert_eq!(compare(Some((7, 0xA)), own), Comparison::Equal);
+        assert_eq!(compare(Some((7, 0xB)), own), Comparison::Unequal(7));
+        assert_eq!(compare(Some((8, 0xA)), own), Comparison::NotYet);
+        assert_eq!(compare(None, own), Comparison::NotYet);
     }
 }

@@ -14,9 +14,10 @@ use crate::raft::{EntryContent, EntryView, look_at_purge, look_at_record};
 use crate::store::files::SharedFiles;
 use crate::store::identity::{self, Identity, StoredVote};
 use crate::store::log::LogRecord;
+use crate::store::peer_memory::MemoryFile;
 use crate::store::sled_log::{END_FILE, Found, LogCopy, carve, end_mark_of, strays};
 use crate::store::snapshot_files::{SNAPSHOT_DIR, SnapshotFound};
-use crate::store::{SnapshotFiles, StoppedDir};
+use crate::store::{ANCESTRY_FILE, Ancestry, SnapshotFiles, StoppedDir};
 
 use super::entry_text;
 use super::scratch::{CopyError, copy_log};
@@ -188,6 +189,7 @@ impl<S: FnMut(Line) -> io::Result<()>> Dump<S> {
         self.end_mark(files).map_err(reader)?;
         self.snapshots(files).map_err(reader)?;
         self.strays(files).map_err(reader)?;
+        self.beside(files).map_err(reader)?;
         match copy_log(dir, scratch) {
             Ok((copy, bytes)) => self.log(&copy, bytes).map_err(reader),
             Err(CopyError::NoLog) if self.known == 0 => Ok(()),
@@ -273,6 +275,21 @@ impl<S: FnMut(Line) -> io::Result<()>> Dump<S> {
             }
         }
         Ok(())
+    }
+
+    /// Where the cluster came from, and what was remembered of the peers.
+    fn beside(&mut self, files: &SharedFiles) -> io::Result<()> {
+        if let Err(error) = Ancestry::read(files) {
+            self.damage(ANCESTRY_FILE, "byte 0", &error.to_string())?;
+        }
+        let remembered = MemoryFile::open(Arc::clone(files));
+        let damage = match &remembered {
+            Ok(memory) => memory.damage().map(str::to_owned),
+            Err(error) => Some(error.to_string()),
+        };
+        damage.map_or(Ok(()), |damage| {
+            self.damage("PEERS.a or PEERS.b", "byte 0", &damage)
+        })
     }
 
     /// Without sled nothing says which version counts, nor whether one is missing.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::{fs, io, process};
 
 use crate::store::files::SharedFiles;
-use crate::store::identity::{IdentityFile, SLOTS};
-use crate::store::sled_log::{END_FILE, LOG_DIR, LogCopy, log_bytes};
+use crate::store::identity::IdentityFile;
+use crate::store::sled_log::{LOG_DIR, LogCopy, log_bytes};
 use crate::store::{DirFiles, OpenError, SledLog, StoppedDir};
 
 use super::volume::Volume;
@@ -73,7 +73,7 @@ pub fn copy_log(dir: &StoppedDir, parent: &Path) -> Result<(LogCopy, u64), CopyE
         });
     }
     let place = unused(parent).ok_or_else(|| CopyError::Io(io::ErrorKind::AlreadyExists.into()))?;
-    let copy = LogCopy::make(dir.root(), place).map_err(CopyError::Log)?;
+    let copy = LogCopy::make(dir.root(), &place).map_err(CopyError::Log)?;
     Ok((copy, bytes))
 }
 
@@ -104,24 +104,23 @@ struct Stage(PathBuf);
 impl Stage {
     fn fill(&self, root: &Path) -> io::Result<()> {
         fs::create_dir_all(self.0.join(LOG_DIR))?;
-        for name in SLOTS.into_iter().chain([END_FILE]) {
-            copy_if_there(&root.join(name), &self.0.join(name))?;
+        copy_files(root, &self.0)?;
+        match copy_files(&root.join(LOG_DIR), &self.0.join(LOG_DIR)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            copied => copied,
         }
-        for entry in fs::read_dir(root.join(LOG_DIR))? {
-            let entry = entry?;
-            if entry.file_type()?.is_file() {
-                fs::copy(entry.path(), self.0.join(LOG_DIR).join(entry.file_name()))?;
-            }
-        }
-        Ok(())
     }
 }
 
-fn copy_if_there(from: &Path, to: &Path) -> io::Result<()> {
-    match fs::copy(from, to) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        copied => copied.map(drop),
+/// The files of a directory, without its folders.
+fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
     }
+    Ok(())
 }
 
 impl Drop for Stage {

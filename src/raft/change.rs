@@ -109,6 +109,11 @@ impl Raft {
         self.inner.removed.index_of(incarnation)
     }
 
+    /// The index at which a member called `name` was last removed from the cluster, if one was.
+    pub fn removed_by_name(&self, name: &str) -> Option<u64> {
+        self.inner.removed.index_of_name(name)
+    }
+
     /// That nothing has changed since `based_on`, and that this node still leads in the same term.
     fn fences(&self, based_on: u64) -> Result<[Precondition<TypeConfig>; 2], ChangeError> {
         let metrics = self.inner.core.metrics();

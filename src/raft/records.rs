@@ -395,11 +395,12 @@ mod tests {
             id: 1,
             incarnation: 9,
             index: 600,
+            name: "a".to_owned(),
         }];
         let note = snapshot_note(&meta, removed.clone());
         assert_eq!(
             hex(&note),
-            "e5010b0101002f00000098492ab302010302fbbc02010302fbbc020101020202020162000000fbed03fbed03016200000001fbed030202010109fb5802"
+            "e5010b01010031000000250c25c902010302fbbc02010302fbbc020101020202020162000000fbed03fbed03016200000001fbed030202010109fb58020161"
         );
         assert_eq!(parse_snapshot_note(&note).unwrap(), (meta, removed));
     }

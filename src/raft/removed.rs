@@ -4,7 +4,6 @@
 //! the memberships in the log, and snapshots carry it. It may not decide who goes. Invariant: an
 //! incarnation on the list never comes back.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -13,10 +12,10 @@ use super::types::Membership;
 
 /// Removed incarnations remembered; the oldest is forgotten first. It is still no member then, and its id
 /// is never given again: that rests on the log alone.
-pub(super) const REMOVED_MAX: usize = 512;
+pub(super) const REMOVED_MAX: usize = 256;
 
 /// A member that was removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Removed {
     /// What its number was.
     pub(super) id: u64,
@@ -24,6 +23,8 @@ pub(super) struct Removed {
     pub(super) incarnation: u128,
     /// The entry of the log without it.
     pub(super) index: u64,
+    /// What operators called it.
+    pub(super) name: String,
 }
 
 /// The list, oldest first. Clones share it.
@@ -36,13 +37,15 @@ pub(super) struct RemovedMembers {
 impl RemovedMembers {
     /// Notes who is in `before` and not in `after`, the membership of entry `index`.
     pub(super) fn learn(&self, before: &Membership, after: &Membership, index: u64) {
-        let left: BTreeMap<u64, u128> = incarnations(after).collect();
-        let gone = incarnations(before).filter(|(id, _)| !left.contains_key(id));
+        let gone = before
+            .nodes()
+            .filter(|(id, _)| after.get_node(id).is_none());
         let mut list = self.lock();
-        list.extend(gone.map(|(id, incarnation)| Removed {
-            id,
-            incarnation,
+        list.extend(gone.map(|(id, member)| Removed {
+            id: *id,
+            incarnation: member.incarnation,
             index,
+            name: member.name.clone(),
         }));
         let surplus = list.len().saturating_sub(REMOVED_MAX);
         list.drain(..surplus);
@@ -52,6 +55,13 @@ impl RemovedMembers {
     pub(super) fn index_of(&self, incarnation: u128) -> Option<u64> {
         let list = self.lock();
         let found = list.iter().find(|gone| gone.incarnation == incarnation);
+        found.map(|gone| gone.index)
+    }
+
+    /// The index at which a member of this name was last removed, if one was.
+    pub(super) fn index_of_name(&self, name: &str) -> Option<u64> {
+        let list = self.lock();
+        let found = list.iter().rev().find(|gone| gone.name == name);
         found.map(|gone| gone.index)
     }
 
@@ -71,15 +81,9 @@ impl RemovedMembers {
     }
 }
 
-fn incarnations(membership: &Membership) -> impl Iterator<Item = (u64, u128)> {
-    membership
-        .nodes()
-        .map(|(id, member)| (*id, member.incarnation))
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::super::types::Member;
     use super::*;
@@ -91,6 +95,7 @@ mod tests {
                 let member = Member {
                     id,
                     incarnation: u128::from(id) + 100,
+                    name: format!("node-{id}"),
                     ..Member::default()
                 };
                 (id, member)
@@ -106,6 +111,8 @@ mod tests {
         removed.learn(&membership([1, 2, 3]), &membership([1, 3, 4]), 7);
         assert_eq!(removed.index_of(102), Some(7));
         assert_eq!(removed.index_of(104), None);
+        assert_eq!(removed.index_of_name("node-2"), Some(7));
+        assert_eq!(removed.index_of_name("node-4"), None);
     }
 
     #[test]

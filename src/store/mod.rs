@@ -17,6 +17,7 @@ pub mod log;
 mod mem_files;
 pub mod peer_memory;
 mod rebuild;
+pub mod release;
 pub mod sled_log;
 pub mod snapshot_files;
 pub mod space;

@@ -1,5 +1,7 @@
 //! How a node comes in: by itself, invited, as a learner, in the place of another; and who may not.
 
+use std::time::Duration;
+
 use serde_json::Value::Null;
 use serde_json::json;
 
@@ -7,7 +9,7 @@ use eureka_raft::store::DirFiles;
 use eureka_raft::store::identity::{IdentityFile, JoinMark};
 
 use crate::support::cluster::{Cluster, SOON};
-use crate::support::eventually::eventually;
+use crate::support::eventually::{eventually, outlast};
 use crate::support::http::request;
 
 use super::orders::{await_voters, invitation, member, order, order_done, refusal};
@@ -32,6 +34,8 @@ fn a_learner_that_was_invited_stays_one_serves_clients_and_votes_when_promoted()
     assert_eq!(report["after"]["learners"], json!(["node-4"]));
     let learner = &cluster.nodes[place];
     learner.await_ready();
+    // The steward has looked several times at a learner that is fit.
+    outlast(Duration::from_millis(1_500));
     let row = member(learner, "node-4").expect("a member");
     assert_eq!(
         (&row["role"], &row["seat"]),

@@ -51,6 +51,13 @@ fn who_was_down_when_it_was_removed_hears_of_it_at_its_next_start() {
     let old = member(&cluster.nodes[0], "node-3").expect("a member")["id"].clone();
     order_done(&cluster.nodes[0], "/v1/members/node-3/remove", &Null);
     await_voters(&cluster, &["node-1", "node-2"]);
+    // Whoever lost the answer gives the order again, and hears that it is done.
+    let again = order_done(&cluster.nodes[1], "/v1/members/node-3/remove", &Null);
+    let message = again["message"].as_str().expect("a sentence");
+    assert!(
+        message.starts_with("node-3 was removed at index "),
+        "{message}"
+    );
     // The memory of it outlives snapshots and restarts.
     for number in 0..40 {
         let answer = cluster.nodes[0].register("LATER", &format!("i-{number}"), 3_600);

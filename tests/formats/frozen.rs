@@ -12,8 +12,11 @@ use eureka_raft::store::files::{Files, SharedFiles};
 use eureka_raft::store::identity::{
     Identity, IdentityFile, JoinMark, PlannedMember, SLOT_BYTES, SLOTS, StoredVote,
 };
+use eureka_raft::store::log::{LogRecord, LogStorage};
+use eureka_raft::store::peer_memory::{MEMORY_FILES, Memories, Memory};
+use eureka_raft::store::sled_log::END_FILE;
 use eureka_raft::store::snapshot_files::SnapshotName;
-use eureka_raft::store::{Ancestry, MemFiles, SnapshotFiles};
+use eureka_raft::store::{Ancestry, DirFiles, MemFiles, MemoryFile, SledLog, SnapshotFiles};
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -24,7 +27,10 @@ fn bytes_of(digits: &str) -> Vec<u8> {
     let digits = digits.replace(char::is_whitespace, "");
     let pairs = digits.as_bytes().chunks(2);
     pairs
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .map(|pair| {
+            let pair = std::str::from_utf8(pair).expect("digits are ASCII");
+            u8::from_str_radix(pair, 16).expect("hexadecimal digits")
+        })
         .collect()
 }
 
@@ -104,7 +110,7 @@ fn an_identity_of_the_first_version_is_read() {
         file.write_at(0, &slot).unwrap();
         file.sync().unwrap();
     }
-    let shared: SharedFiles = Arc::new(files.clone());
+    let shared: SharedFiles = Arc::new(files);
     let file = IdentityFile::open(Arc::clone(&shared)).unwrap().unwrap();
     let expected = Identity {
         join: None,
@@ -300,6 +306,65 @@ fn a_frozen_snapshot_is_restored() {
     assert_eq!(restored.view().state_hash(), registry().view().state_hash());
 }
 
+/// The note beside a log of one entry, after a vote.
+#[test]
+fn the_note_of_the_logs_end_is_frozen() {
+    let dir = tempfile::tempdir().unwrap();
+    let files: SharedFiles = Arc::new(DirFiles::open(dir.path()).unwrap());
+    let identity = IdentityFile::create(Arc::clone(&files), "node-1", 300).unwrap();
+    let log = SledLog::open(dir.path(), &files, identity).unwrap();
+    let entry = LogRecord {
+        index: 7,
+        bytes: b"entry".as_slice().into(),
+    };
+    log.append(vec![entry], Box::new(|synced| synced.unwrap()));
+    let vote = StoredVote {
+        term: 2,
+        node_id: 1,
+        committed: true,
+    };
+    log.save_vote(vote, Box::new(|synced| synced.unwrap()));
+    log.close().unwrap();
+    let bytes = std::fs::read(dir.path().join(END_FILE)).unwrap();
+    let (envelope, padding) = bytes.split_at(LOG_END_1.len() / 2);
+    assert_eq!(hex(envelope), LOG_END_1);
+    assert!(padding.iter().all(|byte| *byte == 0));
+    assert_eq!(
+        std::fs::read(dir.path().join("log/conf")).unwrap(),
+        bytes_of(SLED_CONF)
+    );
+}
+
+#[test]
+fn the_memory_of_the_peers_is_frozen() {
+    let files = MemFiles::new();
+    let memory = Memory {
+        vote: Some(StoredVote {
+            term: 2,
+            node_id: 1,
+            committed: true,
+        }),
+        mark: 700,
+    };
+    let mut file = MemoryFile::open(Arc::new(files.clone())).unwrap();
+    file.write(&Memories::from([(300, memory)])).unwrap();
+    let mut bytes = [0; 100];
+    let read = files
+        .open(MEMORY_FILES[0])
+        .unwrap()
+        .read_at(0, &mut bytes)
+        .unwrap();
+    assert_eq!(hex(&bytes[..read]), PEER_MEMORY_1);
+}
+
+/// `LOG.end`, kind 12 version 1, without the zeros behind it.
+const LOG_END_1: &str = "e5010c0101000e000000565ea4ecfb2c010701fc709d212b01020101";
+/// `PEERS.a`, kind 13 version 1.
+const PEER_MEMORY_1: &str = "e5010d0101000c00000082bbe1330101fb2c0101020101fbbc02";
+/// sled's settings with their checksum.
+const SLED_CONF: &str = "
+    7365676d656e745f73697a653a203532343238380a7573655f636f6d7072657373696f6e3a2066616c73650a
+    76657273696f6e3a20302e33340a761951c1";
 /// The records of a snapshot, kind 2 version 1, one a line.
 const RECORDS_1: &str = include_str!("snapshot_records_1.hex");
 /// An identity, kind 3 version 1.

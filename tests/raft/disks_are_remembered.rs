@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
-use eureka_raft::raft::Failure;
+use eureka_raft::raft::{Failure, StartError};
 use eureka_raft::store::peer_memory::MEMORY_FILES;
 
-use super::support::{Cluster, entry, quick, soon};
+use super::support::{Cluster, TestNode, entry, quick, soon};
 
 /// Puts the data directory of a stopped node aside, and back.
 fn copy(from: &Path, to: &Path) {
@@ -147,4 +147,58 @@ async fn a_node_whose_memory_is_damaged_starts_and_learns_anew() {
     let proposed = cluster.nodes[leader].propose(&entry(2)).await;
     cluster.applied_everywhere(proposed.index).await;
     cluster.stop().await;
+}
+
+/// A node alone that has a snapshot, stopped.
+async fn alone_with_a_snapshot(mut node: TestNode) -> TestNode {
+    node.start().await;
+    let me = vec![node.member.clone()];
+    node.raft().initialize(me).await.unwrap();
+    for _ in 0..2 {
+        node.until("lead", |now| now.ready).await;
+        node.propose(&entry(1)).await;
+        node.stop().await;
+        node.start().await;
+    }
+    node.until("lead", |now| now.ready).await;
+    soon("build a snapshot", node.raft().snapshot_now()).await;
+    node.stop().await;
+    node
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_of_a_later_term_than_the_vote_or_of_another_cluster_is_refused() {
+    let mut node = TestNode::new(1, quick());
+    node.start().await;
+    let me = vec![node.member.clone()];
+    node.raft().initialize(me).await.unwrap();
+    node.until("lead", |now| now.ready).await;
+    node.stop().await;
+    let aside = tempfile::tempdir().unwrap();
+    let early = aside.path().join("early");
+    copy(&node.path(), &early);
+    let mut node = alone_with_a_snapshot(node).await;
+    let late = aside.path().join("late");
+    copy(&node.path().join("snapshots"), &late);
+    copy(&early, &node.path());
+    copy(&late, &node.path().join("snapshots"));
+    let refused = node.try_start().await;
+    assert!(
+        matches!(refused, Err(StartError::Identity(_))),
+        "{refused:?}"
+    );
+
+    let mut stranger = TestNode::new(1, quick());
+    stranger.member.incarnation = 99;
+    let stranger = alone_with_a_snapshot(stranger).await;
+    let mut node = alone_with_a_snapshot(TestNode::new(1, quick())).await;
+    // Later than its own, of no later term.
+    copy(&stranger.path().join("snapshots"), &late);
+    std::fs::remove_dir_all(node.path().join("snapshots")).unwrap();
+    copy(&late, &node.path().join("snapshots"));
+    let refused = node.try_start().await;
+    assert!(
+        matches!(refused, Err(StartError::Identity(_))),
+        "{refused:?}"
+    );
 }

@@ -48,6 +48,12 @@ async fn of_two_changes_decided_on_one_membership_one_happens() {
         }
     })
     .await;
+    // Nor does one that was decided before and comes after.
+    let late = raft.change_members(based_on, MemberChange::Settle);
+    assert_eq!(
+        soon("refuse what is late", late).await,
+        Err(ChangeError::Outdated)
+    );
     let follower = cluster.nodes[(leader + 1) % 3].raft();
     let elsewhere = change(follower, votes(&[], &[raft.me()])).await;
     assert!(

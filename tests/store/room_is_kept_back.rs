@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use eureka_raft::store::MemFiles;
 use eureka_raft::store::files::{File, Files, SharedFiles};
-use eureka_raft::store::space::{BALLAST_PIECES, SpaceKeeper, SpaceLimits, SpaceState};
+use eureka_raft::store::space::{BALLAST_PIECES, ROOM_MIN, SpaceKeeper, SpaceLimits, SpaceState};
 
 const MIB: u64 = 1 << 20;
-/// Soft 25 MiB, hard 10, ballast 5; fewer than 2 MiB free give ballast up.
+/// Soft 25 MiB, hard 10, ballast 5 in eight pieces.
 const VOLUME: u64 = 100 * MIB;
+const PIECE: u64 = 5 * MIB / BALLAST_PIECES;
 const INODES: u64 = 1_000;
 
 struct Volume {
@@ -66,7 +67,7 @@ fn the_ballast_is_made_a_piece_at_a_time_and_is_found_again() {
     let volume = Volume::new();
     let keeper = volume.open();
     assert_eq!(volume.free(), VOLUME);
-    assert_eq!(keeper.look().unwrap().ballast_missing, 5 * MIB / 8 * 7);
+    assert_eq!(keeper.look().unwrap().ballast_missing, 7 * PIECE);
     drop(volume.settled());
     assert_eq!(volume.free(), VOLUME - 5 * MIB);
     assert_eq!(volume.open().report().ballast_missing, 0);
@@ -97,15 +98,14 @@ fn each_write_on_a_full_volume_is_given_only_what_it_needs() {
     volume.fill_up_to(0);
     keeper.make_room(0).unwrap();
     let missing = keeper.report().ballast_missing;
-    // 2 MiB are kept free: four pieces of five eighths of a MiB.
-    assert_eq!(missing, 4 * (5 * MIB / 8));
-    assert!(volume.free() >= 2 * MIB);
+    // 1 MiB stays free beside what is written.
+    assert_eq!(missing, 2 * PIECE);
+    assert!(volume.free() >= ROOM_MIN);
     keeper.make_room(0).unwrap();
-    assert_eq!(
-        keeper.report().ballast_missing,
-        missing,
-        "there is room already"
-    );
+    let unchanged = keeper.report().ballast_missing;
+    assert_eq!(unchanged, missing, "there is room already");
+    keeper.make_room(MIB).unwrap();
+    assert_eq!(keeper.report().ballast_missing, 4 * PIECE);
 }
 
 #[test]
@@ -116,11 +116,12 @@ fn giving_up_ballast_is_no_recovery() {
     assert_eq!(keeper.look().unwrap().state, SpaceState::Full);
     volume.fill_up_to(0);
     for _ in 0..20 {
+        keeper.make_room(0).unwrap();
         let report = keeper.look().unwrap();
         assert_eq!(report.state, SpaceState::Full);
         assert!(report.ballast_missing > 0);
     }
-    assert!(keeper.has_room_for(2 * MIB) && !keeper.has_room_for(4 * MIB));
+    assert!(keeper.has_room_for(4 * MIB) && !keeper.has_room_for(5 * MIB));
 }
 
 #[test]
@@ -129,7 +130,7 @@ fn a_start_on_a_full_volume_gives_up_ballast_before_anything_is_written() {
     drop(volume.settled());
     volume.fill_up_to(0);
     let keeper = volume.open();
-    assert!(volume.free() >= 2 * MIB);
+    assert!(volume.free() >= ROOM_MIN);
     assert_eq!(keeper.look().unwrap().state, SpaceState::Full);
 }
 
@@ -137,8 +138,11 @@ fn a_start_on_a_full_volume_gives_up_ballast_before_anything_is_written() {
 fn the_ballast_is_made_again_when_there_is_room() {
     let mut volume = Volume::new();
     let keeper = volume.settled();
-    volume.fill_up_to(0);
+    volume.fill_up_to(9 * MIB);
     keeper.look().unwrap();
+    volume.fill_up_to(0);
+    keeper.make_room(0).unwrap();
+    assert!(keeper.report().ballast_missing > 0);
     volume.make_room();
     for _ in 0..BALLAST_PIECES {
         keeper.look().unwrap();
@@ -152,9 +156,9 @@ fn without_inodes_the_volume_is_full_and_the_ballast_gives_some_back() {
     let volume = Volume::new();
     let keeper = volume.settled();
     volume.disk.bound(VOLUME, 1);
-    let report = keeper.look().unwrap();
-    assert_eq!(report.state, SpaceState::Full);
-    assert_eq!(report.space.free_inodes, 4);
+    assert_eq!(keeper.look().unwrap().state, SpaceState::Full);
+    keeper.make_room(0).unwrap();
+    assert_eq!(keeper.report().space.free_inodes, 2);
 }
 
 #[test]
@@ -164,7 +168,7 @@ fn a_piece_cut_short_by_a_crash_is_made_anew() {
     let mut cut = volume.disk.create("ballast/3").unwrap();
     cut.write_at(0, &[0; 100]).unwrap();
     let keeper = volume.open();
-    assert_eq!(keeper.report().ballast_missing, 5 * MIB / 8);
+    assert_eq!(keeper.report().ballast_missing, PIECE);
     keeper.look().unwrap();
     assert_eq!(keeper.report().ballast_missing, 0);
 }

@@ -10,7 +10,7 @@ use eureka_raft::store::snapshot_files::{
     SNAPSHOT_BYTES_MAX, SNAPSHOT_DIR, SNAPSHOTS_KEPT, SnapshotMeta, SnapshotName,
 };
 use eureka_raft::store::space::ROOM_MIN;
-use eureka_raft::store::{MemFiles, OpenError, SnapshotFiles};
+use eureka_raft::store::{DirFiles, MemFiles, OpenError, SnapshotFiles};
 use serde::{Deserialize, Serialize};
 
 const SEEDS: u64 = 12;
@@ -246,6 +246,34 @@ fn a_suspended_receiver_is_gone_on_with_and_another_snapshot_begins_anew() {
     build(&snapshots, 50).unwrap();
     let held = files.list(SNAPSHOT_DIR).unwrap();
     assert_eq!(held, [format!("{}.snap", name(50))], "a newer one ends it");
+}
+
+/// rqlite up to version 9 made no snapshot while a slow node was being sent one, and its log grew.
+#[test]
+fn snapshots_are_made_and_replaced_while_an_old_one_is_still_being_sent() {
+    let directory = tempfile::tempdir().unwrap();
+    let files: SharedFiles = Arc::new(DirFiles::open(directory.path()).unwrap());
+    let snapshots = SnapshotFiles::open(Arc::clone(&files), None).unwrap();
+    let sent = build(&snapshots, 10).unwrap();
+    let whole = bytes_of(&snapshots, &sent);
+    let mut source = snapshots.source(&sent).unwrap();
+    let mut received = source.read_at(0, 100).unwrap();
+    for index in [20, 30, 40, 50] {
+        build(&snapshots, index).unwrap();
+        let held = files.list(SNAPSHOT_DIR).unwrap();
+        assert!(held.len() <= SNAPSHOTS_KEPT, "{held:?}");
+        received.extend(source.read_at(received.len() as u64, 100).unwrap());
+    }
+    while (received.len() as u64) < source.size() {
+        received.extend(source.read_at(received.len() as u64, 4_096).unwrap());
+    }
+    assert_eq!(received, whole, "it is readable to its end");
+    let gone = snapshots.source(&sent).err().unwrap();
+    assert_eq!(
+        gone.kind(),
+        io::ErrorKind::NotFound,
+        "whoever comes later gets a newer one"
+    );
 }
 
 #[test]

@@ -133,7 +133,7 @@ mod tests {
         let fail = |id, cause| Finding::fail(id, cause, "x", "y");
         let (disk, name) = (fail("c", Cause::Storage), fail("d", Cause::Identity));
         let code = |found: &[Finding]| judge(found).err().map(|reason| reason.code);
-        assert_eq!(code(&[ok.clone()]), None);
+        assert_eq!(code(std::slice::from_ref(&ok)), None);
         assert_eq!(code(&[ok, warn.clone()]), Some(ExitCode::Degraded));
         assert_eq!(code(&[warn.clone(), disk.clone()]), Some(ExitCode::Storage));
         assert_eq!(code(&[name, disk, warn]), Some(ExitCode::Identity));

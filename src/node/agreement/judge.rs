@@ -109,11 +109,11 @@ fn newest_common(reports: &[Reported], quorum: usize) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// Whether it votes, and its points.
-    type Told<'a> = (bool, &'a [(u64, u128)]);
+    /// Whether a member votes, and the index and hash of each of its points.
+    type Said<'a> = (bool, &'a [(u64, u128)]);
 
-    fn reports(of: &[Told<'_>]) -> Vec<Reported> {
-        let member = |(id, (voter, points)): (u64, &Told<'_>)| {
+    fn reports(of: &[Said<'_>]) -> Vec<Reported> {
+        let member = |(id, (voter, points)): (u64, &Said<'_>)| {
             let points: Vec<HashPoint> = points
                 .iter()
                 .map(|(index, hash)| HashPoint {

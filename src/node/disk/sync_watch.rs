@@ -110,7 +110,7 @@ mod tests {
         let mut judged = Judged::default();
         for stalls in 1..=2 {
             let hangs = health.syncs.begin_other();
-            assert_eq!(ticked(&mut watch, &mut judged, 60), DiskSpeed::Stalled);
+            assert_eq!(ticked(&mut watch, &mut judged, 30), DiskSpeed::Stalled);
             drop(hangs);
             assert_eq!(ticked(&mut watch, &mut judged, 1), DiskSpeed::Ok);
             assert_eq!(judged.stalls, stalls);

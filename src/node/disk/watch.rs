@@ -28,9 +28,10 @@ const LOOK: Duration = Duration::from_secs(1);
 const LOOK_SHORT: Duration = Duration::from_millis(200);
 /// How long after an attempt to hand leadership over the next one may be made.
 const HAND_OVER_PAUSE: Duration = Duration::from_secs(10);
-/// While room is short, a snapshot is built once the log has grown by as much as the last one took, and
-/// by this much at least: 256 KiB.
-const COMPACT_MIN: u64 = 256 << 10;
+/// While room is short, a snapshot is built once the log has grown by this share of what one takes.
+const COMPACT_SHARE: u64 = 4;
+/// Less growth than this is never worth one, 128 KiB.
+const COMPACT_MIN: u64 = 128 << 10;
 
 /// What the watch needs.
 #[derive(Clone)]
@@ -104,7 +105,7 @@ impl Watch {
     fn compaction_is_due(&self, report: &SpaceReport) -> bool {
         let next = self.raft.snapshot_bytes_next();
         report.state != SpaceState::Ok
-            && self.raft.bytes_since_snapshot() >= next.max(COMPACT_MIN)
+            && self.raft.bytes_since_snapshot() >= (next / COMPACT_SHARE).max(COMPACT_MIN)
             && self.desk.health.space.has_room_for(next)
     }
 

@@ -24,7 +24,7 @@ pub(super) fn examine(
             return (None, found);
         }
     };
-    found.push(agreement(agree));
+    found.push(strangers(&slots).unwrap_or_else(|| agreement(agree)));
     found.push(name(identity, configured));
     found.push(cluster(identity));
     (Some(identity.clone()), found)
@@ -82,6 +82,17 @@ fn slot(view: &SlotView, all: &[SlotView]) -> Finding {
         ),
         Err(damage) => Finding::fail(id, Cause::Storage, damage.to_string(), REPLACE),
     }
+}
+
+/// Two whole slots of two directories: nobody can say which belongs beside this log.
+fn strangers(slots: &[SlotView]) -> Option<Finding> {
+    let mut whole = slots.iter().filter_map(|slot| slot.content.as_ref().ok());
+    let ((_, one), (_, other)) = (whole.next()?, whole.next()?);
+    (one.incarnation != other.incarnation).then(|| {
+        let (one, other) = (one.incarnation, other.incarnation);
+        let evidence = format!("they are of two incarnations, {one:032x} and {other:032x}");
+        Finding::fail("identity.agree", Cause::Identity, evidence, REPLACE)
+    })
 }
 
 fn agreement(agree: bool) -> Finding {

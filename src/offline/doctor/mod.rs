@@ -3,6 +3,7 @@
 //! Owns the list of checks, each with its evidence and the next command, and their order. It may not
 //! change the directory; the one thing written is a nameless file that measures the disk.
 
+mod beside;
 mod identity;
 mod log;
 mod machine;
@@ -151,6 +152,7 @@ pub fn examine(examination: &Examination<'_>) -> Vec<Finding> {
     let files: SharedFiles = Arc::clone(&dir) as SharedFiles;
     let (identity, about_identity) = identity::examine(&files, examination.name);
     found.extend(about_identity);
+    found.extend(beside::examine(&files));
     if stopped {
         let (snapshots, about_snapshots) = snapshots::examine(&files);
         found.extend(about_snapshots);

@@ -92,15 +92,15 @@ impl OfflineError {
         move |source| Self::Io { what, source }
     }
 
-    fn damaged(file: impl Into<String>, reason: impl Into<String>) -> Self {
+    fn damaged(file: impl Into<String>, reason: &dyn std::fmt::Display) -> Self {
         Self::Damaged {
             file: file.into(),
-            reason: reason.into(),
+            reason: reason.to_string(),
         }
     }
 
     fn codec(file: impl Into<String>) -> impl FnOnce(CodecError) -> Self {
         let file = file.into();
-        move |error| Self::damaged(file, error.to_string())
+        move |error| Self::damaged(file, &error)
     }
 }

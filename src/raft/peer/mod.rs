@@ -8,6 +8,8 @@
 //! append keeps a heartbeat waiting.
 
 mod frame;
+#[cfg(test)]
+mod frozen;
 mod handshake;
 mod link;
 mod log_channel;

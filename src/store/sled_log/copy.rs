@@ -122,7 +122,7 @@ impl LogCopy {
     ///
     /// # Errors
     /// [`OpenError::Io`] if it cannot be copied, [`OpenError::Corrupt`] if sled cannot make anything of it.
-    pub fn make(root: &Path, scratch: PathBuf) -> Result<Self, OpenError> {
+    pub fn make(root: &Path, scratch: &Path) -> Result<Self, OpenError> {
         let copying = || {
             format!(
                 "copy {} to {}",
@@ -130,8 +130,8 @@ impl LogCopy {
                 scratch.display()
             )
         };
-        fs::create_dir(&scratch).map_err(OpenError::io(copying()))?;
-        let files = Scratch(scratch.clone());
+        fs::create_dir(scratch).map_err(OpenError::io(copying()))?;
+        let files = Scratch(scratch.to_owned());
         copy_files(root, &files.0).map_err(OpenError::io(copying()))?;
         let db = open::open_sled(&files.0.join(LOG_DIR))?;
         let held = db.clone();
@@ -190,18 +190,18 @@ impl LogCopy {
         let forward = guarded(|| walk.forward(self.log.iter(), &mut visit));
         match forward {
             Ok(Stopped::Broken | Stopped::AtTheEnd) => {}
-            Ok(Stopped::AtDamage) => self.from_the_end(&walk, visit),
+            Ok(Stopped::AtDamage) => self.behind_damage(&walk, visit),
             Err(panic) => {
                 let place = walk.near();
                 if visit(Found::damage(place, panic)).is_continue() {
-                    self.from_the_end(&walk, visit);
+                    self.behind_damage(&walk, visit);
                 }
             }
         }
     }
 
     /// What can be read behind the damage, found from the other end and handed out in order.
-    fn from_the_end(&self, walk: &Walk, mut visit: impl FnMut(Found) -> ControlFlow<()>) {
+    fn behind_damage(&self, walk: &Walk, mut visit: impl FnMut(Found) -> ControlFlow<()>) {
         let from = walk.last.map_or(0, |last| last + 1);
         let mut values = Vec::new();
         let read = guarded(|| {

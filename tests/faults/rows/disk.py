@@ -23,11 +23,15 @@ WITHOUT_LOG_FLUSH = 2
 EXIT_STORAGE = 74
 # From the first error to the end of the process.
 FAIL_STOP_SECONDS_MAX = 2.0
+# Of a slow sync, where its duration proves something.
+SYNC_MS = 500
 # What a fill writes at a time, and how long it then waits: 10 MB/s.
 FILL_BYTES = 1 << 20
 FILL_PAUSE_SECONDS = 0.1
 FULL_FOR_SECONDS = 600
 FULL_FOR_SECONDS_CI = 20
+# One a second or so; then there are none left to cancel.
+CANCELLED_WHILE_FULL = 60
 
 
 @row(5, "power cut of all nodes", seconds=40, ci=TURNS, runs=20, root=True)
@@ -102,10 +106,13 @@ def leader_full(run):
     run.settle(cluster, load)
 
 
-@row(27, "disk full on all nodes", seconds=70, ci=TURNS, runs=2, root=True)
+@row(27, "disk full on all nodes", seconds=180, ci=TURNS, runs=2, root=True)
 def all_full(run):
     cluster, _ = on_small_disks(run, victims=3)
     load = run.load(cluster)
+    going = [f"going-{number}" for number in range(CANCELLED_WHILE_FULL)]
+    for name in going:
+        require(register(cluster.nodes[0], name).status == 204, f"{name} was refused before the disks were full")
     fills = [Fill(node) for node in cluster.nodes]
     for fill in fills:
         run.on_end(fill.remove)
@@ -117,14 +124,14 @@ def all_full(run):
     for node in cluster.nodes:
         refused_for_want_of_room(run, node)
     steady = [instance for instance in load.instances if not instance.churns]
-    going = [instance for instance in load.instances if instance.churns]
     seconds = FULL_FOR_SECONDS if run.full else FULL_FOR_SECONDS_CI
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
         for node in cluster.nodes:
             goes_on(run, node, "PUT", run.rng.choice(steady).path, {200})
             goes_on(run, node, "GET", f"{run.rng.choice(steady).path}?consistency=linearizable", {200})
-            goes_on(run, node, "DELETE", run.rng.choice(going).path, {200, 404})
+        if going:
+            goes_on(run, run.rng.choice(cluster.nodes), "DELETE", f"/eureka/apps/ROOM/{going.pop()}", {200})
         run.rest(1)
     for node in cluster.nodes:
         refused_for_want_of_room(run, node)
@@ -192,6 +199,8 @@ def one_node_acknowledges_nothing_more(run):
     disk = BadDisk(node)
     run.begin(cluster)
     load = run.load(cluster, applications=4, instances=10)
+    run.rest(1, 2)
+    nothing_before_its_sync(run, load, disk)
     for rule, named in (("sync log/db fail:EIO once", ("fdatasync", "log/db")), ("sync META fail:EIO once", ("fdatasync", "META"))):
         run.rest(1, 2)
         run.fault(f"{rule} on a node alone")
@@ -205,6 +214,26 @@ def one_node_acknowledges_nothing_more(run):
         cluster.await_ready()
     run.settle(cluster, load)
     cluster.kill_all()
+
+
+def nothing_before_its_sync(run, load, disk):
+    """A write is acknowledged after a whole sync that began after it: none is faster than that sync."""
+    run.fault(f"{SYNC_MS} ms a sync on a node alone")
+    disk.rule(f"sync log/db delay:{SYNC_MS}")
+
+    def probe():
+        slow = [event for event in disk.events() if event[3] == "delayed"]
+        require(slow, "no sync was delayed yet")
+        return slow[0][0]
+
+    since = eventually("a sync is delayed", Within(5), probe)
+    run.rest(3)
+    until = time.monotonic()
+    disk.heal()
+    during = [w for w in load.history.writes if w.outcome == ACKED and w.started > since and w.ended < until]
+    run.expect(during, "nothing was acknowledged while syncs were slow: this proves nothing")
+    early = [w for w in during if (w.ended - w.started) * 1000 < 0.9 * SYNC_MS]
+    run.silent([f"a write of {w.key} was acknowledged before its sync could have ended" for w in early])
 
 
 @row(36, "slow disk: 300 ms a sync", seconds=70, ci=TURNS, runs=3)
