@@ -365,12 +365,8 @@ impl Raft {
                 .map(|view| view.member.id),
         };
         let target = target.ok_or(TransferError::NoTarget)?;
-        self.inner
-            .core
-            .trigger()
-            .transfer_leader(target)
-            .await
-            .map_err(|_stopped| TransferError::Stopped)?;
+        let asked = self.inner.core.trigger().transfer_leader(target).await;
+        asked.map_err(|_stopped| TransferError::Stopped)?;
         let mut leadership = self.leadership();
         let taken = leadership.wait_for(|now| now.leader.is_some_and(|leader| leader != self.me()));
         match timeout(TRANSFER_MAX, taken).await {
