@@ -8,7 +8,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -19,7 +18,7 @@ use crate::raft::{Candidacy, Failure, Member, Peers, Raft, RaftParts};
 use crate::store::files::SharedFiles;
 use crate::store::identity::IdentityFile;
 use crate::store::log::{LogBounds, LogStorage};
-use crate::store::{Ancestry, DiskHealth, MemoryFile, OpenError, SnapshotFiles, blocking, release};
+use crate::store::{Ancestry, MemoryFile, OpenError, SnapshotFiles, blocking, release};
 
 use super::config::Config;
 use super::evidence;
@@ -154,7 +153,7 @@ impl Starting {
             Arc::clone(&node),
             Arc::clone(&world.clock),
             translate::http_limits(config),
-            disk_metrics(&world.disk),
+            translate::disk_metrics(&world.disk),
         );
         tasks.spawn(http::serve(
             http_listener,
@@ -372,20 +371,6 @@ impl Running {
 
 /// The id of the first name in the list, which alone initialises.
 const FOUNDER: u64 = 1;
-
-/// What only the disk's own room can count.
-fn disk_metrics(disk: &DiskHealth) -> Registry {
-    let mut registry = Registry::default();
-    registry
-        .sub_registry_with_prefix("eureka_raft")
-        .register_with_unit(
-            "fsync_duration",
-            "From the first write of a batch of the log to the end of its sync",
-            Unit::Seconds,
-            disk.syncs.histogram(),
-        );
-    registry
-}
 
 async fn open_identity(config: &Config, world: &World) -> Result<IdentityFile, ExitReason> {
     let files = Arc::clone(&world.files);

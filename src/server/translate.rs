@@ -3,6 +3,8 @@
 //! Owns the tables that say which key becomes which option, and which failure which exit code. It may
 //! not start anything.
 
+use prometheus_client::registry::{Registry, Unit};
+
 use crate::http;
 use crate::net::Listener;
 use crate::node::{
@@ -11,7 +13,7 @@ use crate::node::{
 use crate::raft::{Failure, Goal, Member, PeerIdentity, RaftSettings, StartError};
 use crate::store::files::SharedFiles;
 use crate::store::identity::{IdentityFile, JoinMark, PlannedMember};
-use crate::store::{OpenError, release};
+use crate::store::{DiskHealth, OpenError, release};
 
 use super::config::{Cluster, Config, ReadMode};
 use super::exit::{ExitCode, ExitReason};
@@ -83,6 +85,20 @@ pub(super) fn node_options(config: &Config) -> NodeOptions {
             batch_bytes: config.limits.batch_bytes,
         },
     }
+}
+
+/// What only the disk's own room can count.
+pub(super) fn disk_metrics(disk: &DiskHealth) -> Registry {
+    let mut registry = Registry::default();
+    registry
+        .sub_registry_with_prefix("eureka_raft")
+        .register_with_unit(
+            "fsync_duration",
+            "From the first write of a batch of the log to the end of its sync",
+            Unit::Seconds,
+            disk.syncs.histogram(),
+        );
+    registry
 }
 
 pub(super) fn raft_settings(config: &Config) -> RaftSettings {
