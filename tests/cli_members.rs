@@ -1,6 +1,7 @@
 //! `members …` and `leader transfer` against a server that answers what a test tells it.
 //!
 //! Owns what the command line sends, how it waits, and how it ends; what an order does is the server's.
+#![expect(clippy::unwrap_used, reason = "a broken given of a test may end it")]
 
 use std::collections::VecDeque;
 use std::process::Output;
@@ -49,7 +50,7 @@ impl Fake {
         fake
     }
 
-    fn with_members(self, members: Value) -> Self {
+    fn with_members(self, members: &Value) -> Self {
         self.said.lock().unwrap().members = json!({ "members": members });
         self
     }
@@ -216,7 +217,7 @@ async fn an_order_is_repeated_until_it_is_done_with_a_line_about_progress() {
         (202, report(false, "on its way")),
         (200, report(true, "node-4 votes")),
     ];
-    let fake = Fake::answering(answers).await.with_members(json!([
+    let fake = Fake::answering(answers).await.with_members(&json!([
         { "name": "node-1", "role": "leader", "matched": 200 },
         { "name": "node-4", "role": "learner", "matched": 100 },
     ]));
@@ -318,7 +319,7 @@ async fn a_member_that_was_named_is_asked_when_the_server_is_gone() {
     let second = Fake::answering([(200, report(true, "done"))]).await;
     let first = Fake::answering([(202, report(false, "on its way"))])
         .await
-        .with_members(json!([{ "name": "node-2", "http": second.url }]));
+        .with_members(&json!([{ "name": "node-2", "http": second.url }]));
     let (first_url, said) = (first.url.clone(), Arc::clone(&first.said));
     // Its second answer is a closed connection: the order may have arrived, and is repeated elsewhere.
     said.lock()

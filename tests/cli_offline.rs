@@ -3,6 +3,7 @@
 //!
 //! Owns the table of damages and the finding each of them must give. The directory is a real node's,
 //! copied for each damage.
+#![expect(clippy::unwrap_used, reason = "a broken given of a test may end it")]
 
 mod support;
 
@@ -139,164 +140,166 @@ fn a_node_that_was_stopped_passes_every_check_that_is_not_about_the_machine() {
 
 type Harm = fn(&Path);
 
+/// What is done to the directory, the check that names it, its verdict, and the least exit code.
+const DAMAGES: &[(&str, Harm, &str, &str, i32)] = &[
+    (
+        "a command was killed",
+        |dir| fs::create_dir(dir.join("rebuild")).unwrap(),
+        "dir.unfinished",
+        "fail",
+        77,
+    ),
+    (
+        "the ancestry is rubbish",
+        |dir| fs::write(dir.join("ANCESTRY"), b"x").unwrap(),
+        "dir.ancestry",
+        "fail",
+        74,
+    ),
+    (
+        "the peers' memory is rubbish",
+        |dir| fs::write(dir.join("PEERS.a"), b"x").unwrap(),
+        "peers.memory",
+        "warn",
+        1,
+    ),
+    (
+        "a slot rots",
+        |dir| flip(&dir.join("META.a"), 30),
+        "identity.a",
+        "warn",
+        1,
+    ),
+    (
+        "both slots rot",
+        |dir| {
+            flip(&dir.join("META.a"), 30);
+            flip(&dir.join("META.b"), 30);
+        },
+        "identity.agree",
+        "fail",
+        74,
+    ),
+    (
+        "the identity is gone",
+        |dir| {
+            fs::remove_file(dir.join("META.a")).unwrap();
+            fs::remove_file(dir.join("META.b")).unwrap();
+        },
+        "identity.agree",
+        "fail",
+        74,
+    ),
+    (
+        "the log is gone",
+        |dir| {
+            fs::remove_dir_all(dir.join("log")).unwrap();
+        },
+        "log.opens",
+        "fail",
+        77,
+    ),
+    (
+        "the end mark is gone",
+        |dir| {
+            fs::remove_file(dir.join("LOG.end")).unwrap();
+        },
+        "log.end",
+        "warn",
+        0,
+    ),
+    (
+        "a value lies outside",
+        |dir| {
+            fs::write(dir.join("log/blobs/123"), b"x").unwrap();
+        },
+        "log.strays",
+        "fail",
+        74,
+    ),
+    (
+        "sled was killed while opening",
+        |dir| {
+            fs::write(dir.join("log/snap.0F.generating"), b"x").unwrap();
+        },
+        "log.strays",
+        "warn",
+        1,
+    ),
+    (
+        "the newest snapshot rots",
+        |dir| flip(&snapshots(dir)[1], 200),
+        "log.reach",
+        "fail",
+        74,
+    ),
+    (
+        "the oldest snapshot rots",
+        |dir| flip(&snapshots(dir)[0], 200),
+        "snapshots.whole",
+        "warn",
+        1,
+    ),
+    (
+        "a snapshot is cut short",
+        |dir| {
+            let newest = &snapshots(dir)[1];
+            let bytes = fs::read(newest).unwrap();
+            fs::write(newest, &bytes[..bytes.len() - 20]).unwrap();
+        },
+        "snapshots.whole",
+        "warn",
+        74,
+    ),
+    (
+        "the snapshots are gone",
+        |dir| {
+            fs::remove_dir_all(dir.join("snapshots")).unwrap();
+        },
+        "log.reach",
+        "fail",
+        74,
+    ),
+    (
+        "a snapshot was never finished",
+        |dir| {
+            fs::write(dir.join("snapshots/1-2-3.tmp"), b"x").unwrap();
+        },
+        "snapshots.strays",
+        "warn",
+        1,
+    ),
+    (
+        "everybody may read it",
+        |dir| {
+            fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
+        },
+        "dir.mode",
+        "warn",
+        1,
+    ),
+    (
+        "it is not there",
+        |dir| fs::remove_dir_all(dir).unwrap(),
+        "dir.exists",
+        "fail",
+        77,
+    ),
+    (
+        "it is a file",
+        |dir| {
+            fs::remove_dir_all(dir).unwrap();
+            fs::write(dir, b"x").unwrap();
+        },
+        "dir.exists",
+        "fail",
+        78,
+    ),
+];
+
 #[test]
 fn each_damage_is_named_by_its_check() {
-    let table: [(&str, Harm, &str, &str, i32); 18] = [
-        (
-            "a command was killed",
-            |dir| fs::create_dir(dir.join("rebuild")).unwrap(),
-            "dir.unfinished",
-            "fail",
-            77,
-        ),
-        (
-            "the ancestry is rubbish",
-            |dir| fs::write(dir.join("ANCESTRY"), b"x").unwrap(),
-            "dir.ancestry",
-            "fail",
-            74,
-        ),
-        (
-            "the peers' memory is rubbish",
-            |dir| fs::write(dir.join("PEERS.a"), b"x").unwrap(),
-            "peers.memory",
-            "warn",
-            1,
-        ),
-        (
-            "a slot rots",
-            |dir| flip(&dir.join("META.a"), 30),
-            "identity.a",
-            "warn",
-            1,
-        ),
-        (
-            "both slots rot",
-            |dir| {
-                flip(&dir.join("META.a"), 30);
-                flip(&dir.join("META.b"), 30);
-            },
-            "identity.agree",
-            "fail",
-            74,
-        ),
-        (
-            "the identity is gone",
-            |dir| {
-                fs::remove_file(dir.join("META.a")).unwrap();
-                fs::remove_file(dir.join("META.b")).unwrap();
-            },
-            "identity.agree",
-            "fail",
-            74,
-        ),
-        (
-            "the log is gone",
-            |dir| {
-                fs::remove_dir_all(dir.join("log")).unwrap();
-            },
-            "log.opens",
-            "fail",
-            77,
-        ),
-        (
-            "the end mark is gone",
-            |dir| {
-                fs::remove_file(dir.join("LOG.end")).unwrap();
-            },
-            "log.end",
-            "warn",
-            0,
-        ),
-        (
-            "a value lies outside",
-            |dir| {
-                fs::write(dir.join("log/blobs/123"), b"x").unwrap();
-            },
-            "log.strays",
-            "fail",
-            74,
-        ),
-        (
-            "sled was killed while opening",
-            |dir| {
-                fs::write(dir.join("log/snap.0F.generating"), b"x").unwrap();
-            },
-            "log.strays",
-            "warn",
-            1,
-        ),
-        (
-            "the newest snapshot rots",
-            |dir| flip(&snapshots(dir)[1], 200),
-            "log.reach",
-            "fail",
-            74,
-        ),
-        (
-            "the oldest snapshot rots",
-            |dir| flip(&snapshots(dir)[0], 200),
-            "snapshots.whole",
-            "warn",
-            1,
-        ),
-        (
-            "a snapshot is cut short",
-            |dir| {
-                let newest = &snapshots(dir)[1];
-                let bytes = fs::read(newest).unwrap();
-                fs::write(newest, &bytes[..bytes.len() - 20]).unwrap();
-            },
-            "snapshots.whole",
-            "warn",
-            74,
-        ),
-        (
-            "the snapshots are gone",
-            |dir| {
-                fs::remove_dir_all(dir.join("snapshots")).unwrap();
-            },
-            "log.reach",
-            "fail",
-            74,
-        ),
-        (
-            "a snapshot was never finished",
-            |dir| {
-                fs::write(dir.join("snapshots/1-2-3.tmp"), b"x").unwrap();
-            },
-            "snapshots.strays",
-            "warn",
-            1,
-        ),
-        (
-            "everybody may read it",
-            |dir| {
-                fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
-            },
-            "dir.mode",
-            "warn",
-            1,
-        ),
-        (
-            "it is not there",
-            |dir| fs::remove_dir_all(dir).unwrap(),
-            "dir.exists",
-            "fail",
-            77,
-        ),
-        (
-            "it is a file",
-            |dir| {
-                fs::remove_dir_all(dir).unwrap();
-                fs::write(dir, b"x").unwrap();
-            },
-            "dir.exists",
-            "fail",
-            78,
-        ),
-    ];
-    for (what, harm, id, expected, code) in table {
+    for &(what, harm, id, expected, code) in DAMAGES {
         let (_parent, dir) = damaged(harm);
         let (checks, found) = doctor(&dir, &[]);
         assert_eq!(verdict(&checks, id), expected, "{what}");

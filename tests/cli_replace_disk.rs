@@ -1,5 +1,6 @@
 //! `recover replace-disk` puts an empty directory in the place of one that cannot be trusted, loses
 //! nothing on the way, and refuses where it would do harm.
+#![expect(clippy::unwrap_used, reason = "a broken given of a test may end it")]
 
 mod support;
 

@@ -74,7 +74,7 @@ fn the_odd_one_out_is_named_and_ends_with_74_and_evidence() {
 }
 
 #[test]
-fn without_a_majority_nothing_is_written_and_nobody_is_evicted() {
+fn without_a_majority_nothing_is_written_and_reads_go_on() {
     let mut cluster = stopped_cluster();
     alter(&cluster.nodes[1].data, 1);
     alter(&cluster.nodes[2].data, 2);

@@ -304,6 +304,25 @@ impl NodeGauges {
                 &self.silent,
             ),
             ("resident_bytes", "Memory in use", &self.resident_bytes),
+        ];
+        for (name, help, gauge) in gauges {
+            to.register(name, help, gauge.clone());
+        }
+        to.register(
+            "alarm_active",
+            "1 while an alarm of this kind is up",
+            self.alarms.clone(),
+        );
+        self.register_disk(to);
+        let build = Family::<[(&'static str, &'static str); 1], Level>::default();
+        build
+            .get_or_create(&[("version", env!("CARGO_PKG_VERSION"))])
+            .set(1);
+        to.register("build_info", "Always 1; its label is the version", build);
+    }
+
+    fn register_disk(&self, to: &mut Registry) {
+        let gauges = [
             (
                 "disk_free_bytes",
                 "Bytes this node may still use on its volume",
@@ -324,20 +343,10 @@ impl NodeGauges {
             to.register(name, help, gauge.clone());
         }
         to.register(
-            "alarm_active",
-            "1 while an alarm of this kind is up",
-            self.alarms.clone(),
-        );
-        to.register(
             "disk_stalls",
             "How often a sync of the log did not end in time",
             self.disk_stalls.clone(),
         );
-        let build = Family::<[(&'static str, &'static str); 1], Level>::default();
-        build
-            .get_or_create(&[("version", env!("CARGO_PKG_VERSION"))])
-            .set(1);
-        to.register("build_info", "Always 1; its label is the version", build);
     }
 
     fn fill(&self, status: &NodeStatus, instances: &[(InstanceStatus, u64)]) {

@@ -80,6 +80,11 @@ impl StartGate {
         self.may_acknowledge() && Instant::now() >= self.votes_from
     }
 
+    /// Whether a vote may be given to whom the leader asked to take over: no leader counts on anybody then.
+    pub(super) fn may_vote_for_successor(&self) -> bool {
+        self.may_acknowledge()
+    }
+
     /// Resolves when a quorum has been met.
     pub(super) async fn quorum_met(&self) {
         // The sender lives in `self`.

@@ -158,3 +158,91 @@ impl Drop for Turn {
 fn lock(progress: &Mutex<Option<Receiving>>) -> std::sync::MutexGuard<'_, Option<Receiving>> {
     progress.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::registry::SnapshotRecord;
+    use crate::store::MemFiles;
+    use crate::store::files::{Files, SharedFiles};
+    use crate::store::snapshot_files::SNAPSHOT_DIR;
+
+    use super::super::records::snapshot_note;
+    use super::super::types::{LogId, StoredMembership};
+    use super::*;
+
+    const VOTE: StoredVote = StoredVote {
+        term: 2,
+        node_id: 1,
+        committed: true,
+    };
+
+    /// What a leader of `term` would send of a registry at index 7, with every record as `alter` leaves it.
+    fn sent(term: u64, alter: impl Fn(&mut SnapshotRecord)) -> (SnapshotName, Vec<u8>) {
+        let files: SharedFiles = Arc::new(MemFiles::new());
+        let files = SnapshotFiles::open(files, None).unwrap();
+        let mut registry = Registry::new();
+        registry.skip(7);
+        let last = Position {
+            term,
+            node: 1,
+            index: 7,
+        };
+        let covers = RaftMeta {
+            last_log_id: Some(LogId::from(last)),
+            last_membership: StoredMembership::default(),
+        };
+        let (index, id) = (7, 3);
+        let name = SnapshotName { term, index, id };
+        let mut writer = files
+            .begin(name, &snapshot_note(&covers, Vec::new()))
+            .unwrap();
+        for mut record in registry.snapshot().records() {
+            alter(&mut record);
+            writer.append(&record).unwrap();
+        }
+        let meta = writer.finish().unwrap();
+        let size = usize::try_from(meta.size).unwrap();
+        (name, files.source(&meta).unwrap().read_at(0, size).unwrap())
+    }
+
+    /// Takes it in; answers what is in the directory afterwards.
+    fn prepared(name: SnapshotName, bytes: &[u8]) -> (io::Result<Prepared>, Vec<String>) {
+        let disk = MemFiles::new();
+        let shared: SharedFiles = Arc::new(disk.clone());
+        let files = SnapshotFiles::open(shared, None).unwrap();
+        let mut receiver = files.receive(name, bytes.len() as u64).unwrap();
+        receiver.write_at(0, bytes).unwrap();
+        let prepared = Inbound::prepare(&files, VOTE, receiver);
+        (prepared, disk.list(SNAPSHOT_DIR).unwrap())
+    }
+
+    #[test]
+    fn a_good_snapshot_becomes_one() {
+        let (name, bytes) = sent(2, |_| {});
+        let (prepared, files) = prepared(name, &bytes);
+        assert_eq!(prepared.unwrap().registry.index(), 7);
+        assert_eq!(files, [format!("{name}.snap")]);
+    }
+
+    #[test]
+    fn one_whose_state_is_not_what_its_hash_says_never_does() {
+        let (name, bytes) = sent(2, |record| {
+            if let SnapshotRecord::Header(header) = record {
+                header.lease_ms += 1;
+            }
+        });
+        let (prepared, files) = prepared(name, &bytes);
+        let error = prepared.err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
+        assert!(error.to_string().contains("state hash"), "{error}");
+        assert_eq!(files, Vec::<String>::new());
+    }
+
+    #[test]
+    fn one_of_a_later_term_than_its_sender_never_does() {
+        let (name, bytes) = sent(3, |_| {});
+        let (prepared, files) = prepared(name, &bytes);
+        assert_eq!(prepared.err().unwrap().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(files, Vec::<String>::new());
+    }
+}

@@ -34,15 +34,15 @@ pub(super) struct Keeper {
 
 impl Keeper {
     pub(super) fn new(
-        service: Arc<RaftService>,
-        peers: Peers,
-        members: Members,
+        service: &Arc<RaftService>,
+        peers: &Peers,
+        members: &Members,
         file: MemoryFile,
     ) -> Arc<Self> {
         Arc::new(Self {
-            service,
-            peers,
-            members,
+            service: Arc::clone(service),
+            peers: peers.clone(),
+            members: members.clone(),
             file: Arc::new(Mutex::new(file)),
         })
     }

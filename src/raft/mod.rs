@@ -10,6 +10,7 @@
 mod backup;
 mod change;
 mod compaction;
+mod disk;
 mod error;
 mod failure;
 mod gate;
@@ -126,6 +127,8 @@ pub enum Candidacy {
     Allowed,
     /// It leaves it to the others. It votes all the same.
     Withheld,
+    /// As [`Candidacy::Withheld`], and nothing changes that any more: it is about to stop.
+    Over,
 }
 
 /// An entry that was committed and applied here.
@@ -377,11 +380,12 @@ impl Raft {
         }
     }
 
-    /// From now on this node stands for election or not. Before it may vote at all it does not.
+    /// From now on this node stands for election or not. Before it may vote at all it does not, and once
+    /// that is [`Candidacy::Over`] it never does.
     pub fn set_candidacy(&self, candidacy: Candidacy) {
-        self.inner
-            .candidacy
-            .send_if_modified(|now| std::mem::replace(now, candidacy) != candidacy);
+        self.inner.candidacy.send_if_modified(|now| {
+            *now != Candidacy::Over && std::mem::replace(now, candidacy) != candidacy
+        });
     }
 
     /// Gives up leadership for certain: asks `to`, or the voter that holds most, to take over, and shows

@@ -232,7 +232,12 @@ impl RaftService {
     }
 
     async fn vote(&self, candidacy: Candidacy) -> Result<Ballot, Refusal> {
-        if !self.gate.may_vote() {
+        let open = if candidacy.is_successor() {
+            self.gate.may_vote_for_successor()
+        } else {
+            self.gate.may_vote()
+        };
+        if !open {
             return Err(Refusal::NotReady);
         }
         let response = self.core.vote(VoteRequest::from(candidacy)).await;

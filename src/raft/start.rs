@@ -6,17 +6,14 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use openraft::StorageHelper;
 use openraft::errors::Fatal;
-use openraft::storage::RaftLogStorage;
 use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Duration;
 
-use crate::store::identity::StoredVote;
-
 use super::backup::BACKUPS_MAX;
 use super::compaction::Compaction;
+use super::disk::Disk;
 use super::error::StartError;
 use super::failure::FailureCell;
 use super::gate::StartGate;
@@ -27,14 +24,12 @@ use super::memories::Memories;
 use super::network::Network;
 use super::peer::Peers;
 use super::read_index::{ReadQueue, Rounds};
-use super::records::Position;
 use super::removed::RemovedMembers;
 use super::service::{Core, RaftService};
 use super::settings::RaftSettings;
-use super::state_machine::{MachineParts, StateMachine};
 use super::status::Leadership;
 use super::suspects::Suspects;
-use super::types::{LogId, Member, Membership, TypeConfig};
+use super::types::{Membership, TypeConfig};
 use super::watcher::{Members, Watcher};
 use super::{Candidacy, Inner, RaftParts};
 
@@ -50,9 +45,8 @@ pub(super) async fn start(parts: RaftParts) -> Result<Inner, StartError> {
 
 async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, StartError> {
     let removed = RemovedMembers::default();
-    let mut disk = Disk::open(&parts, failure.clone(), removed.clone()).await?;
-    let membership = known_membership(&disk.log, &mut disk.machine).await?;
-    check_membership(&membership, &parts.me)?;
+    let disk = Disk::open(&parts, failure.clone(), removed.clone()).await?;
+    let membership = disk.membership.clone();
     let (cell, log) = (disk.machine.cell(), disk.log.clone());
     let members = Members::default();
     members.update(&membership);
@@ -60,12 +54,8 @@ async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, 
     let (leadership_sender, leadership) = watch::channel(Leadership::default());
     let (reads, read_queue) = ReadQueue::new();
     let inbound = Arc::new(Inbound::new(parts.snapshots.clone()));
-    let service = Arc::new(RaftService {
-        gate: StartGate::new(
-            parts.me.id,
-            membership.get_joint_config(),
-            parts.settings.election_timeout.1,
-        ),
+    let service = RaftService {
+        gate: gate(&parts, &membership),
         core: core.clone(),
         me: parts.me.id,
         inbound: Arc::clone(&inbound),
@@ -76,14 +66,13 @@ async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, 
         memories: Memories::new(parts.memory.found().clone()),
         suspects: Suspects::new(),
         log: log.clone(),
-    });
-    let keeper = Keeper::new(
-        Arc::clone(&service),
-        parts.peers.clone(),
-        members.clone(),
-        parts.memory,
-    );
-    open_the_door(&parts.peers, &service)?;
+    };
+    let service = Arc::new(service);
+    let keeper = Keeper::new(&service, &parts.peers, &members, parts.memory);
+    if !parts.peers.open(Arc::clone(&service)) {
+        let why = "these connections serve another Raft";
+        return Err(StartError::Internal(why.to_owned()));
+    }
     let inner = Inner {
         core,
         me: parts.me.id,
@@ -111,101 +100,16 @@ async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, 
     tasks.spawn(rounds(&inner).run(read_queue));
     tasks.spawn(compaction(&inner, parts.settings, &log).run());
     tasks.spawn(keeper.run());
-    tasks.spawn(greet_and_stand(&inner, service, parts.peers));
+    let greeting = meet_the_others(service, parts.peers, inner.members.clone());
+    tasks.spawn(stand_when_allowed(greeting, &inner));
     drop(tasks);
     inner.core.run();
     Ok(inner)
 }
 
-/// From now on peers reach `service`.
-fn open_the_door(peers: &Peers, service: &Arc<RaftService>) -> Result<(), StartError> {
-    match peers.open(Arc::clone(service)) {
-        true => Ok(()),
-        false => Err(StartError::Internal(
-            "these connections serve another Raft".to_owned(),
-        )),
-    }
-}
-
-/// Meets the others, and then stands for election while that is allowed.
-fn greet_and_stand(
-    inner: &Inner,
-    service: Arc<RaftService>,
-    peers: Peers,
-) -> impl Future<Output = ()> + use<> {
-    let candidacy = inner.candidacy.subscribe();
-    let greeting = meet_the_others(Arc::clone(&service), peers, inner.members.clone());
-    async move {
-        greeting.await;
-        stand_when_allowed(&service.core, candidacy).await;
-    }
-}
-
-/// The log and the state on disk.
-struct Disk {
-    log: LogStore,
-    machine: StateMachine,
-}
-
-impl Disk {
-    async fn open(
-        parts: &RaftParts,
-        failure: FailureCell,
-        removed: RemovedMembers,
-    ) -> Result<Self, StartError> {
-        let storage = |error: std::io::Error| StartError::Storage(error.to_string());
-        let log = LogStore::new(Arc::clone(&parts.log), failure.clone()).map_err(storage)?;
-        let machine = StateMachine::open(MachineParts {
-            snapshots: parts.snapshots.clone(),
-            failure,
-            removed,
-            appended_bytes: log.appended_bytes(),
-            builder: builder_of(parts.me.incarnation),
-        })
-        .await?;
-        let mut reader = log.clone();
-        let held = reader.get_log_state().await.map_err(storage)?.last_log_id;
-        check_vote(log.vote(), "the log", held)?;
-        check_vote(log.vote(), "the newest snapshot", machine.last())?;
-        if let Some(last) = machine.last() {
-            log.yield_to_snapshot(last).await.map_err(storage)?;
-        }
-        Ok(Self { log, machine })
-    }
-}
-
-/// A number belongs to one data directory for ever: a membership that gives this node's to another came with a
-/// snapshot or a log of another cluster.
-fn check_membership(membership: &Membership, me: &Member) -> Result<(), StartError> {
-    match membership.get_node(&me.id) {
-        Some(bound) if bound.incarnation != me.incarnation => Err(StartError::Identity(format!(
-            "the newest of snapshots/ and log/ gives number {} to incarnation {:032x}, and META.a and META.b are of {:032x}: they are not of one cluster",
-            me.id, bound.incarnation, me.incarnation
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// A node stores a leader's vote before anything of that leader's: what is newer than the vote came from
-/// elsewhere, or the vote went back.
-fn check_vote(
-    vote: Option<StoredVote>,
-    holder: &str,
-    last: Option<LogId>,
-) -> Result<(), StartError> {
-    let Some(last) = last.map(Position::from) else {
-        return Ok(());
-    };
-    // Before its first vote a node may be given a first membership, in term 0.
-    let known = vote.map_or(0, |vote| vote.term);
-    if known >= last.term {
-        return Ok(());
-    }
-    Err(StartError::Identity(format!(
-        "{holder} ends with entry {} of term {}, but META.a and META.b know of no vote above term {known}: \
-         they are not of one moment",
-        last.index, last.term
-    )))
+fn gate(parts: &RaftParts, membership: &Membership) -> StartGate {
+    let quorums = membership.get_joint_config();
+    StartGate::new(parts.me.id, quorums, parts.settings.election_timeout.1)
 }
 
 fn watcher(inner: &Inner, incarnation: u128, leadership: watch::Sender<Leadership>) -> Watcher {
@@ -242,17 +146,6 @@ fn compaction(inner: &Inner, settings: RaftSettings, log: &LogStore) -> Compacti
     }
 }
 
-/// The membership on disk, the log's last one included; empty at a first start.
-async fn known_membership(
-    log: &LogStore,
-    machine: &mut StateMachine,
-) -> Result<Membership, StartError> {
-    let mut log = log.clone();
-    let known = StorageHelper::new(&mut log, machine).get_membership().await;
-    let known = known.map_err(|error| StartError::Storage(error.to_string()))?;
-    Ok(known.effective().membership().clone())
-}
-
 async fn build_core(parts: &RaftParts, disk: Disk, members: Members) -> Result<Core, StartError> {
     let config = Arc::new(parts.settings.openraft(parts.cluster_id)?);
     let network = Network {
@@ -286,13 +179,20 @@ async fn meet_the_others(service: Arc<RaftService>, peers: Peers, members: Membe
     }
 }
 
-/// Lets this node stand for election as long as it is allowed to.
-async fn stand_when_allowed(core: &Core, mut candidacy: watch::Receiver<Candidacy>) {
-    loop {
-        let allowed = *candidacy.borrow_and_update() == Candidacy::Allowed;
-        core.runtime_config().elect(allowed);
-        if candidacy.changed().await.is_err() {
-            return;
+/// Once the others were met, lets this node stand for election as long as it is allowed to.
+fn stand_when_allowed<M: Future<Output = ()>>(
+    met: M,
+    inner: &Inner,
+) -> impl Future<Output = ()> + use<M> {
+    let (core, mut candidacy) = (inner.core.clone(), inner.candidacy.subscribe());
+    async move {
+        met.await;
+        loop {
+            let allowed = *candidacy.borrow_and_update() == Candidacy::Allowed;
+            core.runtime_config().elect(allowed);
+            if candidacy.changed().await.is_err() {
+                return;
+            }
         }
     }
 }

@@ -15,9 +15,9 @@ use tokio::task::JoinSet;
 use crate::http;
 use crate::net::{Listener, SharedNetwork};
 use crate::node::{FirstStart, Node, PeerDesk, Plan};
-use crate::raft::{Failure, Goal, Member, PeerIdentity, Peers, Raft, RaftParts};
+use crate::raft::{Candidacy, Failure, Member, Peers, Raft, RaftParts};
 use crate::store::files::SharedFiles;
-use crate::store::identity::{IdentityFile, PlannedMember};
+use crate::store::identity::IdentityFile;
 use crate::store::log::{LogBounds, LogStorage};
 use crate::store::{Ancestry, DiskHealth, MemoryFile, OpenError, SnapshotFiles, blocking, release};
 
@@ -139,7 +139,7 @@ impl Starting {
         let peers = Peers::start(
             Arc::clone(&world.network),
             peer_listener,
-            peer_identity(&identity),
+            translate::peer_identity(&identity),
             handler,
         );
         peers.set_ended_cluster(ancestry.and_then(|ancestry| ancestry.ended_cluster()));
@@ -183,7 +183,8 @@ impl Starting {
             .come_in(&self.peers, cluster_id)
             .await
             .map_err(translate::first_start_error)?;
-        self.peers.set_identity(peer_identity(&self.identity));
+        self.peers
+            .set_identity(translate::peer_identity(&self.identity));
         let Disk {
             log,
             snapshots,
@@ -210,7 +211,12 @@ impl Starting {
             .await
             .map_err(|error| translate::start_error(&error))?;
         if founder {
-            let members = plan.members.iter().cloned().map(into_member).collect();
+            let members = plan
+                .members
+                .iter()
+                .cloned()
+                .map(translate::into_member)
+                .collect();
             raft.initialize(members)
                 .await
                 .map_err(|error| internal("the cluster could not be initialised", &error))?;
@@ -220,7 +226,7 @@ impl Starting {
 
     /// The log, the snapshots and the memory of the peers, everything in them checked.
     async fn open_disk(&self) -> Result<Disk, ExitReason> {
-        let refused = |error: OpenError| refused(&self.world.files, &error);
+        let refused = |error: OpenError| translate::open_error_at(&self.world.files, &error);
         let (open_log, identity) = (Arc::clone(&self.world.open_log), self.identity.clone());
         let log = blocking(move || open_log(identity))
             .await
@@ -342,6 +348,8 @@ impl Running {
     async fn wind_down(mut self) -> Result<(), ExitReason> {
         tracing::info!("stopping");
         self.node.begin_stop();
+        // Who was asked to take over may fail; this node would win again, and leave a second gap.
+        self.raft.set_candidacy(Candidacy::Over);
         // Whether or not somebody takes over in time, stopping goes on: an election does the rest.
         let _ = tokio::time::timeout(TRANSFER_MAX, self.raft.transfer_leadership(None)).await;
         self.stopping.send_replace(true);
@@ -388,7 +396,7 @@ async fn open_identity(config: &Config, world: &World) -> Result<IdentityFile, E
     });
     let identity = opened
         .await
-        .map_err(|error| refused(&world.files, &error))?;
+        .map_err(|error| translate::open_error_at(&world.files, &error))?;
     let stored = identity.get().name;
     if stored == config.node.name {
         return Ok(identity);
@@ -398,17 +406,6 @@ async fn open_identity(config: &Config, world: &World) -> Result<IdentityFile, E
         format!("this node is configured as {:?}", config.node.name),
         "give each node its own node.data_dir",
     ))
-}
-
-/// Why a data directory cannot be used; by which release it can, if that is what it takes.
-fn refused(files: &SharedFiles, error: &OpenError) -> ExitReason {
-    let mut reason = translate::open_error(error);
-    if let (OpenError::Newer { .. }, Some(release)) = (error, release::newer(files)) {
-        reason.next = format!(
-            "start eureka-raft {release}, which has been at this directory, or a later release"
-        );
-    }
-    reason
 }
 
 async fn read_ancestry(world: &World) -> Result<Option<Ancestry>, ExitReason> {
@@ -449,36 +446,15 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 
-fn peer_identity(identity: &IdentityFile) -> PeerIdentity {
-    let identity = identity.get();
-    PeerIdentity {
-        name: identity.name,
-        incarnation: identity.incarnation,
-        cluster_id: identity.cluster_id,
-        node_id: identity.node_id,
-    }
-}
-
 fn member(plan: &Plan, id: u64) -> Result<Member, ExitReason> {
     let planned = plan.members.iter().find(|member| member.id == id).cloned();
-    planned.map(into_member).ok_or_else(|| {
+    planned.map(translate::into_member).ok_or_else(|| {
         ExitReason::identity(
             "the identity file does not hold its own plan",
             format!("no member {id} in it"),
             "restore the data directory from before",
         )
     })
-}
-
-fn into_member(planned: PlannedMember) -> Member {
-    Member {
-        id: planned.id,
-        name: planned.name,
-        incarnation: planned.incarnation,
-        peer_addr: planned.peer_addr,
-        http_addr: planned.http_addr,
-        goal: Goal::Stay,
-    }
 }
 
 fn listener_ended(ended: Result<(), tokio::task::JoinError>) -> ExitReason {

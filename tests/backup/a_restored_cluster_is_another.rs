@@ -35,6 +35,8 @@ fn a_restored_cluster_has_the_instances_and_refuses_every_old_cursor() {
     restore(text(&file), &new).fine();
     new.start_all();
     new.await_ready();
+    // The old cluster went on meanwhile: an index of its own is none of the new one's.
+    let ahead = old.nodes[0].register("KEPT", "late", 90).index();
     let (old, new) = (&old.nodes[0], &new.nodes[0]);
     let whole = new.get("/eureka/apps/KEPT");
     assert_eq!(
@@ -56,6 +58,11 @@ fn a_restored_cluster_has_the_instances_and_refuses_every_old_cursor() {
     );
     let refused = new.get(&format!("/eureka/apps/delta?since={cursor}"));
     assert_eq!(refused.status, 410);
+    let foreign = new.get(&format!("/eureka/apps/delta?since={ahead}"));
+    assert_eq!(
+        foreign.status, 410,
+        "an index that only the old cluster has"
+    );
     let from_here = format!("/eureka/apps/delta?since={}", refused.index());
     assert_eq!(new.get(&from_here).status, 200);
     assert_eq!(new.register("KEPT", "three", 90).status, 204);

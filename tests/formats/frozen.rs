@@ -27,7 +27,10 @@ fn bytes_of(digits: &str) -> Vec<u8> {
     let digits = digits.replace(char::is_whitespace, "");
     let pairs = digits.as_bytes().chunks(2);
     pairs
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .map(|pair| {
+            let pair = std::str::from_utf8(pair).expect("digits are ASCII");
+            u8::from_str_radix(pair, 16).expect("hexadecimal digits")
+        })
         .collect()
 }
 
@@ -107,7 +110,7 @@ fn an_identity_of_the_first_version_is_read() {
         file.write_at(0, &slot).unwrap();
         file.sync().unwrap();
     }
-    let shared: SharedFiles = Arc::new(files.clone());
+    let shared: SharedFiles = Arc::new(files);
     let file = IdentityFile::open(Arc::clone(&shared)).unwrap().unwrap();
     let expected = Identity {
         join: None,

@@ -109,8 +109,11 @@ fn newest_common(reports: &[Reported], quorum: usize) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn reports(of: &[(bool, &[(u64, u128)])]) -> Vec<Reported> {
-        let member = |(id, (voter, points)): (u64, &(bool, &[(u64, u128)]))| {
+    /// Whether a member votes, and the index and hash of each of its points.
+    type Said<'a> = (bool, &'a [(u64, u128)]);
+
+    fn reports(of: &[Said<'_>]) -> Vec<Reported> {
+        let member = |(id, (voter, points)): (u64, &Said<'_>)| {
             let points: Vec<HashPoint> = points
                 .iter()
                 .map(|(index, hash)| HashPoint {

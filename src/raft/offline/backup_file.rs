@@ -37,7 +37,7 @@ impl BackupFile {
         let last = covers.last_log_id.map_or(0, |last| last.index());
         if registry.index() != last || last != file.meta().name.index {
             let reason = format!("it covers entry {last} and holds {}", registry.index());
-            return Err(OfflineError::damaged(shown, reason));
+            return Err(OfflineError::damaged(shown, &reason));
         }
         Ok(Self {
             file,
@@ -123,7 +123,7 @@ fn registry_of(file: &LooseSnapshot, shown: &str) -> Result<Registry, OfflineErr
     });
     let restored = Registry::restore(records);
     match failed {
-        Some(error) => Err(OfflineError::damaged(shown, error)),
-        None => restored.map_err(|reason| OfflineError::damaged(shown, reason)),
+        Some(error) => Err(OfflineError::damaged(shown, &error)),
+        None => restored.map_err(|reason| OfflineError::damaged(shown, &reason)),
     }
 }

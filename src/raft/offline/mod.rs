@@ -92,7 +92,7 @@ impl OfflineError {
         move |source| Self::Io { what, source }
     }
 
-    fn damaged(file: impl Into<String>, reason: impl ToString) -> Self {
+    fn damaged(file: impl Into<String>, reason: &dyn std::fmt::Display) -> Self {
         Self::Damaged {
             file: file.into(),
             reason: reason.to_string(),
@@ -101,6 +101,6 @@ impl OfflineError {
 
     fn codec(file: impl Into<String>) -> impl FnOnce(CodecError) -> Self {
         let file = file.into();
-        move |error| Self::damaged(file, error)
+        move |error| Self::damaged(file, &error)
     }
 }

@@ -198,7 +198,7 @@ impl Held {
     }
 
     fn from_snapshot(file: &SnapshotFile) -> Result<Self, OfflineError> {
-        let damaged = |error: std::io::Error| OfflineError::damaged("snapshots", error);
+        let damaged = |error: std::io::Error| OfflineError::damaged("snapshots", &error);
         let (covers, _removed) = file.covers().map_err(damaged)?;
         Ok(Self {
             registry: file.restore().map_err(damaged)?,
@@ -223,7 +223,7 @@ impl Held {
             let entries = read(log, next)?;
             if entries.first().map(|entry| entry.log_id.index()) != Some(next) {
                 let reason = format!("entry {next} is missing");
-                return Err(OfflineError::damaged("log", reason));
+                return Err(OfflineError::damaged("log", &reason));
             }
             for entry in entries {
                 next = entry.log_id.index() + 1;

@@ -90,6 +90,13 @@ pub(in crate::raft) struct Candidacy {
     transfer: bool,
 }
 
+impl Candidacy {
+    /// Whether the leader asked the candidate to take over.
+    pub(in crate::raft) fn is_successor(&self) -> bool {
+        self.transfer
+    }
+}
+
 impl From<VoteRequest<TypeConfig>> for Candidacy {
     fn from(request: VoteRequest<TypeConfig>) -> Self {
         Self {

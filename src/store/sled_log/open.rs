@@ -265,7 +265,7 @@ fn check_owner(meta: &sled::Tree, incarnation: u128) -> Result<(), OpenError> {
         .get(OWNER)
         .map_err(|error| OpenError::corrupt(DB_FILE, "the owner's mark", error.to_string()))?;
     match found {
-        Some(found) if found == &incarnation.to_le_bytes() => Ok(()),
+        Some(found) if *found == incarnation.to_le_bytes() => Ok(()),
         Some(found) => Err(OpenError::foreign(
             DB_FILE,
             format!("it belongs to another data directory: {found:?}"),

@@ -23,6 +23,8 @@ WITHOUT_LOG_FLUSH = 2
 EXIT_STORAGE = 74
 # From the first error to the end of the process.
 FAIL_STOP_SECONDS_MAX = 2.0
+# Of a slow sync, where its duration proves something.
+SYNC_MS = 500
 # What a fill writes at a time, and how long it then waits: 10 MB/s.
 FILL_BYTES = 1 << 20
 FILL_PAUSE_SECONDS = 0.1
@@ -197,6 +199,8 @@ def one_node_acknowledges_nothing_more(run):
     disk = BadDisk(node)
     run.begin(cluster)
     load = run.load(cluster, applications=4, instances=10)
+    run.rest(1, 2)
+    nothing_before_its_sync(run, load, disk)
     for rule, named in (("sync log/db fail:EIO once", ("fdatasync", "log/db")), ("sync META fail:EIO once", ("fdatasync", "META"))):
         run.rest(1, 2)
         run.fault(f"{rule} on a node alone")
@@ -210,6 +214,26 @@ def one_node_acknowledges_nothing_more(run):
         cluster.await_ready()
     run.settle(cluster, load)
     cluster.kill_all()
+
+
+def nothing_before_its_sync(run, load, disk):
+    """A write is acknowledged after a whole sync that began after it: none is faster than that sync."""
+    run.fault(f"{SYNC_MS} ms a sync on a node alone")
+    disk.rule(f"sync log/db delay:{SYNC_MS}")
+
+    def probe():
+        slow = [event for event in disk.events() if event[3] == "delayed"]
+        require(slow, "no sync was delayed yet")
+        return slow[0][0]
+
+    since = eventually("a sync is delayed", Within(5), probe)
+    run.rest(3)
+    until = time.monotonic()
+    disk.heal()
+    during = [w for w in load.history.writes if w.outcome == ACKED and w.started > since and w.ended < until]
+    run.expect(during, "nothing was acknowledged while syncs were slow: this proves nothing")
+    early = [w for w in during if (w.ended - w.started) * 1000 < 0.9 * SYNC_MS]
+    run.silent([f"a write of {w.key} was acknowledged before its sync could have ended" for w in early])
 
 
 @row(36, "slow disk: 300 ms a sync", seconds=70, ci=TURNS, runs=3)
