@@ -19,6 +19,8 @@ use crate::node::{AlarmKind, NodeStatus, WriteError, Written};
 use crate::registry::{InstanceStatus, Outcome};
 
 type Level = Gauge<u64, AtomicU64>;
+/// A gauge with its name and what it says.
+type Described<'a> = (&'static str, &'static str, &'a Level);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -253,7 +255,28 @@ impl NodeGauges {
     fn register(&self, to: &mut Registry) {
         to.register("apps", "Applications", self.applications.clone());
         to.register("instances", "Instances by status", self.instances.clone());
-        let gauges = [
+        for (name, help, gauge) in self.of_raft().into_iter().chain(self.of_the_node()) {
+            to.register(name, help, gauge.clone());
+        }
+        to.register(
+            "alarm_active",
+            "1 while an alarm of this kind is up",
+            self.alarms.clone(),
+        );
+        to.register(
+            "disk_stalls",
+            "How often a sync of the log did not end in time",
+            self.disk_stalls.clone(),
+        );
+        let build = Family::<[(&'static str, &'static str); 1], Level>::default();
+        build
+            .get_or_create(&[("version", env!("CARGO_PKG_VERSION"))])
+            .set(1);
+        to.register("build_info", "Always 1; its label is the version", build);
+    }
+
+    fn of_raft(&self) -> [Described<'_>; 10] {
+        [
             ("raft_is_leader", "1 if this node leads", &self.is_leader),
             (
                 "raft_has_leader",
@@ -292,6 +315,11 @@ impl NodeGauges {
                 "Snapshots that came in and were refused, since the start",
                 &self.refused,
             ),
+        ]
+    }
+
+    fn of_the_node(&self) -> [Described<'_>; 7] {
+        [
             (
                 "protection_active",
                 "1 while nobody is evicted",
@@ -304,25 +332,6 @@ impl NodeGauges {
                 &self.silent,
             ),
             ("resident_bytes", "Memory in use", &self.resident_bytes),
-        ];
-        for (name, help, gauge) in gauges {
-            to.register(name, help, gauge.clone());
-        }
-        to.register(
-            "alarm_active",
-            "1 while an alarm of this kind is up",
-            self.alarms.clone(),
-        );
-        self.register_disk(to);
-        let build = Family::<[(&'static str, &'static str); 1], Level>::default();
-        build
-            .get_or_create(&[("version", env!("CARGO_PKG_VERSION"))])
-            .set(1);
-        to.register("build_info", "Always 1; its label is the version", build);
-    }
-
-    fn register_disk(&self, to: &mut Registry) {
-        let gauges = [
             (
                 "disk_free_bytes",
                 "Bytes this node may still use on its volume",
@@ -338,15 +347,7 @@ impl NodeGauges {
                 "Files it may still create there",
                 &self.disk_free_inodes,
             ),
-        ];
-        for (name, help, gauge) in gauges {
-            to.register(name, help, gauge.clone());
-        }
-        to.register(
-            "disk_stalls",
-            "How often a sync of the log did not end in time",
-            self.disk_stalls.clone(),
-        );
+        ]
     }
 
     fn fill(&self, status: &NodeStatus, instances: &[(InstanceStatus, u64)]) {

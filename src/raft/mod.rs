@@ -192,10 +192,8 @@ impl Raft {
     /// [`InitializeError`].
     pub async fn initialize(&self, members: Vec<Member>) -> Result<(), InitializeError> {
         let count = members.len();
-        let members: BTreeMap<u64, Member> = members
-            .into_iter()
-            .map(|member| (member.id, member))
-            .collect();
+        let by_id = members.into_iter().map(|member| (member.id, member));
+        let members: BTreeMap<u64, Member> = by_id.collect();
         if members.len() != count || !members.contains_key(&self.me()) {
             return Err(InitializeError::NotAMember);
         }
@@ -232,9 +230,8 @@ impl Raft {
         }
         let (responder, outcome) = OneshotResponder::new_pair();
         let write = self.inner.core.write(Blob(Bytes::from(bytes)));
-        let write = write
-            .with_leader(LeaderId::new(term, self.me()))
-            .responder(responder);
+        let leader = LeaderId::new(term, self.me());
+        let write = write.with_leader(leader).responder(responder);
         write.await.map_err(|_stopped| ProposeError::Stopped)?;
         match outcome.await {
             Ok(Ok(done)) => Ok(Proposed {
