@@ -124,7 +124,7 @@ fn note(syncs: &Syncs, name: &str) {
     let by = (thread.id(), thread.name().map(str::to_owned));
     syncs
         .lock()
-        .unwrap()
+        .expect("nobody panics while noting")
         .entry(name.to_owned())
         .or_default()
         .push(by);

@@ -14,6 +14,10 @@ use crate::support::http::post_json;
 use super::orders::{Load, await_voters, invitation, order_done};
 
 /// An order given in the background, whatever becomes of it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's client waits in a thread of its own"
+)]
 fn begin_order(to: SocketAddr, path: &str, body: &Value) -> JoinHandle<()> {
     let (path, body) = (path.to_owned(), body.to_string());
     std::thread::spawn(move || drop(post_json(to, &path, &body)))

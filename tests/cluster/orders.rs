@@ -121,6 +121,10 @@ pub(crate) struct Load {
 }
 
 impl Load {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test's client waits in a thread of its own"
+    )]
     pub(crate) fn on(addresses: Vec<std::net::SocketAddr>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);

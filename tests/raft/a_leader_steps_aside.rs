@@ -36,8 +36,15 @@ async fn a_leader_goes_even_if_who_was_asked_does_not_take_over() {
             now.term > term && now.leader.is_some()
         })
         .await;
-    // It takes part again: with two of three, it has to.
-    cluster.nodes[third].propose(&entry(1)).await;
+    // Both of the two that are left take part, whichever of them leads: with two of three, they have to.
+    let ready = |node: usize| {
+        cluster.nodes[node].until("it leads and is ready", |now| now.ready && now.term > term)
+    };
+    let leader = tokio::select! {
+        _ = ready(old) => old,
+        _ = ready(third) => third,
+    };
+    cluster.nodes[leader].propose(&entry(1)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,7 +40,11 @@ async fn of_two_changes_decided_on_one_membership_one_happens() {
         (Ok(_), Err(refused)) | (Err(refused), Ok(_)) => refused,
         other => panic!("{other:?}"),
     };
-    assert_eq!(refused, ChangeError::Outdated);
+    // Whose change has altered the membership is not told apart: then the answer is that nobody knows.
+    assert!(
+        matches!(refused, ChangeError::Outdated | ChangeError::Unknown),
+        "{refused:?}"
+    );
     // The metrics follow the log a little later.
     soon("two voters are left", async {
         while voters(raft).len() != 2 {
