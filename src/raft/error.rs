@@ -129,6 +129,8 @@ pub enum Failure {
     Identity(String),
     /// This node's cluster was ended by `recover force` on another member: exit code 77.
     ClusterEnded(String),
+    /// Another process takes part with this data directory or a copy of it: exit code 77.
+    Double(String),
     /// The cluster removed this node, in this entry of the log: exit code 76.
     Removed(u64),
     /// This node's state is not the majority's: exit code 74.
@@ -173,6 +175,7 @@ impl fmt::Display for Failure {
             Self::Storage(why)
             | Self::Identity(why)
             | Self::ClusterEnded(why)
+            | Self::Double(why)
             | Self::Newer(why)
             | Self::Internal(why) => f.write_str(why),
         }

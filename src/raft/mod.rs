@@ -11,6 +11,7 @@ mod backup;
 mod change;
 mod compaction;
 mod disk;
+mod double;
 mod error;
 mod failure;
 mod gate;

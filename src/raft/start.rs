@@ -14,6 +14,7 @@ use tokio::time::Duration;
 use super::backup::BACKUPS_MAX;
 use super::compaction::Compaction;
 use super::disk::Disk;
+use super::double::Look;
 use super::error::StartError;
 use super::failure::FailureCell;
 use super::gate::StartGate;
@@ -100,11 +101,30 @@ async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, 
     tasks.spawn(rounds(&inner).run(read_queue));
     tasks.spawn(compaction(&inner, parts.settings, &log).run());
     tasks.spawn(keeper.run());
-    let greeting = meet_the_others(service, parts.peers, inner.members.clone());
+    let (look, looking) = look_for_a_double(&inner, &service);
+    tasks.spawn(looking);
+    let others = meet_the_others(service, parts.peers, inner.members.clone());
+    let greeting = async move {
+        look.once().await;
+        others.await;
+    };
     tasks.spawn(stand_when_allowed(greeting, &inner));
     drop(tasks);
     inner.core.run();
     Ok(inner)
+}
+
+/// The look before this node stands for election, and the looks after it.
+fn look_for_a_double(
+    inner: &Inner,
+    service: &Arc<RaftService>,
+) -> (Look, impl Future<Output = ()> + use<>) {
+    let look = || Look {
+        service: Arc::clone(service),
+        peers: inner.peers.clone(),
+        members: inner.members.clone(),
+    };
+    (look(), look().again_and_again())
 }
 
 fn gate(parts: &RaftParts, membership: &Membership) -> StartGate {

@@ -141,6 +141,8 @@ impl Starting {
             translate::peer_identity(&identity),
             handler,
         );
+        // Half of it is enough to tell two processes apart.
+        peers.set_process(u64::try_from((world.fresh_id)() >> 64).unwrap_or_default());
         peers.set_ended_cluster(ancestry.and_then(|ancestry| ancestry.ended_cluster()));
         let node = Node::new(
             Arc::clone(&first_start),

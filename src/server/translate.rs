@@ -229,6 +229,11 @@ pub(super) fn failure(failure: &Failure) -> ExitReason {
             why,
             "keep the directory for a look; add this node to the new cluster with an empty one",
         ),
+        Failure::Double(why) => ExitReason::identity(
+            "this node is in the cluster twice",
+            why,
+            "stop one of the two for good; a copy never takes part: let it join with an empty node.data_dir",
+        ),
         Failure::Diverged(_) => ExitReason::storage(
             "this node's state differs from the majority's",
             failure.to_string(),

@@ -59,3 +59,25 @@ fn the_directory_of_one_node_is_refused_to_another_name() {
     assert_eq!(exit.code(), Some(77), "{}", cluster.nodes[0].log());
     assert!(cluster.nodes[0].log().contains("belongs to \"node-1\""));
 }
+
+#[test]
+fn a_copy_of_a_directory_ends_where_the_member_itself_answers() {
+    let mut cluster = Cluster::started(1, &[]);
+    assert_eq!(cluster.nodes[0].register("ONCE", "one", 3_600).status, 204);
+    cluster.nodes[0].kill();
+    let place = cluster.newcomer("copy");
+    let (original, copy) = cluster.nodes.split_at_mut(place);
+    copy[0].become_a_copy_of(&original[0]);
+    original[0].start();
+    original[0].await_ready();
+    copy[0].start();
+    assert_eq!(copy[0].await_exit(SOON).code(), Some(77));
+    assert!(copy[0].log().contains("twice"), "{}", copy[0].log());
+    // Whichever was started first: the member is who answers at the address the cluster knows.
+    original[0].kill();
+    copy[0].start();
+    copy[0].await_ready();
+    original[0].start();
+    assert_eq!(copy[0].await_exit(SOON).code(), Some(77));
+    original[0].await_ready();
+}

@@ -52,6 +52,7 @@ struct Welcome {
     protocol: u16,
     me: PeerIdentity,
     past: Option<Past>,
+    process: u64,
 }
 
 impl Stored for Reply {

@@ -235,6 +235,17 @@ impl Node {
     }
 
     /// Removes everything the node ever stored.
+    /// Takes over a copy of the data directory of a node that does not run, under that node's name.
+    pub fn become_a_copy_of(&mut self, original: &Self) {
+        assert!(original.process.is_none(), "{} runs", original.name);
+        let copied = Command::new("cp")
+            .arg("-a")
+            .args([&original.data, &self.data])
+            .status();
+        assert!(copied.expect("cp runs").success());
+        self.set(&format!("node.name=\"{}\"", original.name));
+    }
+
     pub fn wipe(&self) {
         assert!(self.process.is_none(), "{} runs", self.name);
         std::fs::remove_dir_all(&self.data).expect("the data directory goes");

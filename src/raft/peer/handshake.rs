@@ -137,6 +137,8 @@ pub(super) struct Welcome {
     pub(super) me: PeerIdentity,
     /// `None` before its Raft runs.
     pub(super) past: Option<Past>,
+    /// Tells two processes with one data directory apart; made at each start.
+    pub(super) process: u64,
 }
 
 /// Why a connection is not welcome.

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::DropGuard;
 
 use super::frame::{FrameSink, ReadHalf, Unsent, read_frame, split};
-use super::handshake::{Channel, Expected, HANDSHAKE_MAX};
+use super::handshake::{Channel, Expected, HANDSHAKE_MAX, Welcome};
 use super::message::{Answer, CONTROL_FRAME_MAX, ControlFrame, Question};
 use super::{CallError, Inner, PeerIdentity, Refusal};
 
@@ -89,6 +89,14 @@ impl Link {
         let _ = timeout_at(Instant::now() + HANDSHAKE_MAX, self.live()).await;
     }
 
+    /// Who is at the other end, and which process; `None` if nobody answers.
+    pub(super) async fn remote(self: &Arc<Self>) -> Option<(PeerIdentity, u64)> {
+        let live = timeout_at(Instant::now() + HANDSHAKE_MAX, self.live()).await;
+        live.ok()
+            .flatten()
+            .map(|live| (live.remote.clone(), live.process))
+    }
+
     async fn live(self: &Arc<Self>) -> Option<Arc<Live>> {
         let mut changes = self.state.subscribe();
         loop {
@@ -129,7 +137,7 @@ impl Link {
                 .await;
             let state = match connected {
                 Ok((connection, welcome)) => {
-                    State::Live(Live::start(&peers, &link, connection, welcome.me))
+                    State::Live(Live::start(&peers, &link, connection, welcome))
                 }
                 Err(error) => {
                     tracing::debug!(addr = link.addr, %error, "no control connection");
@@ -147,6 +155,7 @@ impl Link {
 struct Live {
     peers: Weak<Inner>,
     remote: PeerIdentity,
+    process: u64,
     sink: FrameSink,
     /// Guards who waits for which answer; held for a map operation.
     waiting: Mutex<Waiting>,
@@ -166,12 +175,13 @@ impl Live {
         peers: &Arc<Inner>,
         link: &Link,
         connection: crate::net::Connection,
-        remote: PeerIdentity,
+        welcome: Welcome,
     ) -> Arc<Self> {
         let (reader, sink, writing) = split(connection, CONTROL_FRAME_MAX);
         let live = Arc::new(Self {
             peers: Arc::downgrade(peers),
-            remote,
+            remote: welcome.me,
+            process: welcome.process,
             sink,
             waiting: Mutex::default(),
         });

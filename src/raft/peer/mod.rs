@@ -119,6 +119,8 @@ pub(super) struct Inner {
     /// Guards which refusals were logged, by peer, so that each is logged once; held for a comparison.
     logged: Mutex<BTreeMap<String, HandshakeRefusal>>,
     connects: AtomicU64,
+    /// Which process this is, of all that ever served this data directory.
+    process: AtomicU64,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -146,6 +148,7 @@ impl Peers {
             heard_at: Mutex::default(),
             logged: Mutex::default(),
             connects: AtomicU64::new(0),
+            process: AtomicU64::new(0),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
@@ -160,6 +163,11 @@ impl Peers {
         *lock(&self.inner.identity) = identity;
         // Connections made before said something else.
         lock(&self.inner.links).clear();
+    }
+
+    /// From now on `process`, a number nobody else has, tells this process from others with a copy of its data.
+    pub fn set_process(&self, process: u64) {
+        self.inner.process.store(process, Ordering::Relaxed);
     }
 
     /// From now on members of `cluster`, which ended for this node's to begin, are told so, and end too.
@@ -245,6 +253,15 @@ impl Peers {
             .link(&member.peer_addr, Some(expected(member)))
             .greet()
             .await;
+    }
+
+    /// Whether another process answers at `addr` as this node.
+    pub(super) async fn is_served_by_a_double(&self, addr: &str) -> bool {
+        let found = self.inner.link(addr, None).remote().await;
+        found.is_some_and(|(remote, process)| {
+            remote.incarnation == self.inner.identity().incarnation
+                && process != self.inner.process.load(Ordering::Relaxed)
+        })
     }
 
     /// Drops the links to who is no member at that address any more; links to strangers stay.
@@ -375,6 +392,10 @@ impl Inner {
 
     /// Notes that `peer` lives and what it says of its past.
     fn shook_hands(&self, peer: &PeerIdentity, past: Option<&Past>) {
+        // A node that looks for a double meets itself.
+        if peer.incarnation == self.identity().incarnation {
+            return;
+        }
         self.heard(peer);
         if let (Some(service), Some(past)) = (self.service.get(), past) {
             service.shook_hands(peer, past);

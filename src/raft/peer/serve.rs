@@ -4,6 +4,7 @@
 //! peer waiting for another: every connection has a task and bounds of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -172,6 +173,7 @@ impl Inner {
             protocol,
             me,
             past: service.map(|service| service.past()),
+            process: self.process.load(Ordering::Relaxed),
         })
     }
 }
