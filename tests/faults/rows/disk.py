@@ -1,5 +1,6 @@
 """Disks that lose power, fill up, fail, stall or answer slowly: rows 5, 25 to 29 and 36 to 38."""
 
+import concurrent.futures
 import contextlib
 import fcntl
 import os
@@ -292,8 +293,9 @@ def hung_follower_then_all(run):
     for disk in disks.values():
         disk.rule("sync * hang")
     run.rest(3)
-    for node in cluster.nodes:
-        refused_in_time(run, node)
+    # All at once: one after the other they would be asked until the nodes give up.
+    with concurrent.futures.ThreadPoolExecutor() as clients:
+        list(clients.map(lambda node: refused_in_time(run, node), cluster.nodes))
     for node, (files, memory) in before.items():
         if node.running:
             now = len(os.listdir(f"/proc/{node.process.pid}/fd"))

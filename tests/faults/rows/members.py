@@ -298,8 +298,9 @@ def leader_dies_on_the_way(run):
         return leader
 
     def revive(leader):
+        # Not the others: who is being removed may end at this moment.
         leader.start()
-        cluster.await_ready()
+        leader.await_ready()
 
     began = run.fault("the leader dies while node-4 joins")
     comer.start()
