@@ -28,7 +28,7 @@ NAMES = ("META", "LOG.end", "PEERS", "log/", "snapshots", "LOCK")
 LOW_POLICY = ["raft.snapshot_every_entries=150", "raft.keep_entries=100"]
 # The same, but the log reaches back to the last snapshot but one.
 LONG_LOG = ["raft.snapshot_every_entries=150", "raft.keep_entries=1000"]
-WORKERS = 3
+WORKERS = 4
 
 
 class Recording:
@@ -110,7 +110,8 @@ def judge_all(run, recording, cases):
     """Starts a node on each damaged copy, some at a time; the tally by kind and verdict."""
     tally = collections.Counter()
     waiting = list(reversed(cases))
-    workers = {worker: None for worker in recording.cluster.nodes}
+    # Not on the first one's address, which is the member's: the others would find a double of themselves there.
+    workers = {worker: None for worker in recording.cluster.nodes if worker is not recording.node}
     done = 0
     while waiting or any(workers.values()):
         for worker, under_way in workers.items():
