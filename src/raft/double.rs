@@ -12,10 +12,12 @@ use super::peer::Peers;
 use super::service::RaftService;
 use super::watcher::Members;
 
-/// The pause between two looks: shorter than a node that has just started waits before it votes.
+/// The pause between two looks: by default shorter than a node that has just started waits before it votes
+/// (`raft.election_timeout`, its upper end).
 const LOOK_AGAIN: Duration = Duration::from_millis(400);
 
 /// Looks before this node may stand for election, and from then on.
+#[derive(Clone)]
 pub(super) struct Look {
     pub(super) service: Arc<RaftService>,
     pub(super) peers: Peers,

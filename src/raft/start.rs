@@ -101,8 +101,8 @@ async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, 
     tasks.spawn(rounds(&inner).run(read_queue));
     tasks.spawn(compaction(&inner, parts.settings, &log).run());
     tasks.spawn(keeper.run());
-    let (look, looking) = look_for_a_double(&inner, &service);
-    tasks.spawn(looking);
+    let look = look_for_a_double(&inner, &service);
+    tasks.spawn(look.clone().again_and_again());
     let others = meet_the_others(service, parts.peers, inner.members.clone());
     let greeting = async move {
         look.once().await;
@@ -114,17 +114,12 @@ async fn start_or_fail(parts: RaftParts, failure: FailureCell) -> Result<Inner, 
     Ok(inner)
 }
 
-/// The look before this node stands for election, and the looks after it.
-fn look_for_a_double(
-    inner: &Inner,
-    service: &Arc<RaftService>,
-) -> (Look, impl Future<Output = ()> + use<>) {
-    let look = || Look {
+fn look_for_a_double(inner: &Inner, service: &Arc<RaftService>) -> Look {
+    Look {
         service: Arc::clone(service),
         peers: inner.peers.clone(),
         members: inner.members.clone(),
-    };
-    (look(), look().again_and_again())
+    }
 }
 
 fn gate(parts: &RaftParts, membership: &Membership) -> StartGate {

@@ -103,11 +103,7 @@ impl Files for DirFiles {
     }
 
     fn list(&self, name: &str) -> io::Result<Vec<String>> {
-        let mut names = fs::read_dir(self.path(name))?
-            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
-            .collect::<io::Result<Vec<_>>>()?;
-        names.sort();
-        Ok(names)
+        names_in(&self.path(name))
     }
 
     fn space(&self) -> io::Result<Space> {
@@ -181,7 +177,16 @@ impl File for DirFile {
     }
 }
 
-/// Opens a file that is nobody's data directory, to be read.
+/// What a directory holds, sorted.
+pub(super) fn names_in(dir: &Path) -> io::Result<Vec<String>> {
+    let mut names = fs::read_dir(dir)?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<io::Result<Vec<_>>>()?;
+    names.sort();
+    Ok(names)
+}
+
+/// Opens a file to be read; the system refuses to write it.
 pub(super) fn open_to_read(path: &Path) -> io::Result<Box<dyn File>> {
     let file = OpenOptions::new().read(true).open(path)?;
     Ok(Box::new(DirFile { file }))

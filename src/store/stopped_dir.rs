@@ -4,12 +4,12 @@
 //! can start on the directory, and nothing in it is created, changed or removed. It may not know what
 //! a file contains. Every call blocks on the disk.
 
-use std::fs::{self, OpenOptions, TryLockError};
+use std::fs::{self, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::dir_files::LOCK_FILE;
+use super::dir_files::{LOCK_FILE, names_in, open_to_read};
 use super::error::OpenError;
 use super::files::{File, Files};
 
@@ -95,8 +95,7 @@ impl Files for StoppedDir {
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn File>> {
-        let file = OpenOptions::new().read(true).open(self.root.join(name))?;
-        Ok(Box::new(ReadOnlyFile { file }))
+        open_to_read(&self.root.join(name))
     }
 
     fn rename(&self, _from: &str, _to: &str) -> io::Result<()> {
@@ -112,11 +111,7 @@ impl Files for StoppedDir {
     }
 
     fn list(&self, name: &str) -> io::Result<Vec<String>> {
-        let mut names = fs::read_dir(self.root.join(name))?
-            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
-            .collect::<io::Result<Vec<_>>>()?;
-        names.sort();
-        Ok(names)
+        names_in(&self.root.join(name))
     }
 }
 
@@ -125,40 +120,6 @@ fn refused() -> io::Error {
         io::ErrorKind::ReadOnlyFilesystem,
         "the directory is only looked at",
     )
-}
-
-struct ReadOnlyFile {
-    file: fs::File,
-}
-
-impl File for ReadOnlyFile {
-    fn read_at(&mut self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-        let mut filled = 0;
-        while filled < buf.len() {
-            match self
-                .file
-                .read_at(&mut buf[filled..], offset + filled as u64)
-            {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(filled)
-    }
-
-    fn write_at(&mut self, _offset: u64, _buf: &[u8]) -> io::Result<()> {
-        Err(refused())
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len())
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        Err(refused())
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use eureka_raft::store::files::{File, Files, SharedFiles};
@@ -164,6 +165,8 @@ struct Faulty {
 #[derive(Default)]
 struct Fault {
     failing: AtomicBool,
+    /// Whether a sync has come to where it is blocked.
+    reached: AtomicBool,
     blocked: Mutex<bool>,
     released: Condvar,
 }
@@ -233,6 +236,7 @@ impl File for FaultyFile {
     fn sync(&mut self) -> io::Result<()> {
         let mut blocked = self.fault.blocked.lock().unwrap();
         while *blocked {
+            self.fault.reached.store(true, Ordering::SeqCst);
             blocked = self.fault.released.wait(blocked).unwrap();
         }
         if self.fault.failing.load(Ordering::SeqCst) {
@@ -320,10 +324,14 @@ async fn a_sync_that_hangs_holds_up_no_async_task() {
     let (done, mut synced) = tokio::sync::oneshot::channel();
     let callback = Box::new(move |result: io::Result<()>| done.send(result.is_ok()).unwrap());
     node.log.append(vec![record(0, 0, 10)], callback);
-    // The one thread of this runtime goes on.
-    for _ in 0..1_000 {
-        tokio::task::yield_now().await;
-    }
+    // The one thread of this runtime goes on while the sync hangs.
+    let reached = async {
+        while !fault.reached.load(Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let reached = tokio::time::timeout(Duration::from_secs(20), reached).await;
+    reached.expect("the log comes to its sync");
     assert!(synced.try_recv().is_err(), "acknowledged before the sync");
     drop(blocked);
     assert!(synced.await.unwrap());
