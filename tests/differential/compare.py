@@ -84,7 +84,7 @@ class Case:
             return
         self.tree = self._document(self.theirs, self.theirs_type, self.world.theirs)
         self.ours_tree = self._document(self.ours, self.ours.media_type, self.world.ours)
-        if not self.exact or self.world.left_behind:
+        if self.world.left_behind:
             self._forget_hashes()
 
     def _document(self, answer, media_type, moments):
