@@ -42,7 +42,7 @@ fn case_40_the_delta_shows_a_cancel_as_deleted(at: &Target) {
         (&left["actionType"], &left["status"]),
         (&"DELETED".into(), &"UP".into())
     );
-    // Java's client adds whatever stands before an addition in the same application.
+    // D-18: Java's client adds whatever stands before an addition in the same application.
     let delta = at.read("apps/delta");
     let applications = delta["applications"]["application"].as_array();
     let ours = applications

@@ -98,6 +98,11 @@ impl Instance {
         json!({ "instance": self.fields }).to_string()
     }
 
+    /// Its fields without the wrapper, as peers replicate them.
+    pub(super) fn fields(&self) -> Value {
+        self.fields.clone().into()
+    }
+
     /// One field as it is sent.
     pub(super) fn field(&self, name: &str) -> &Value {
         &self.fields[name]

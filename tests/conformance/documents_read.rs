@@ -186,7 +186,7 @@ fn case_60_each_vip_of_a_list_finds_the_instance_exactly(at: &Target) {
     ] {
         assert_eq!(found(vip), 0, "{vip}");
     }
-    // The real server's cache of a vip in a list stays stale for three minutes, and its compact form too.
+    // D-19: the real server's cache of a vip in a list stays stale for three minutes, and its compact form too.
     assert_eq!(at.status("PUT", "apps/C60/i-1/status?value=DOWN"), 200);
     for headers in [&[JSON][..], &[JSON, COMPACT]] {
         let list = at.send("GET", "vips/c60-va", headers, b"").json();
@@ -263,6 +263,7 @@ fn case_63_the_delta_says_what_happened_and_has_the_hash_of_the_whole(at: &Targe
     assert_eq!(header(&full).1, counted(&full));
 }
 
+// D-45: it grows with every change, and not with every read.
 case!(
     case_64_the_version_of_a_delta_changes_with_it_and_that_of_a_list_is_one,
     alone
@@ -366,7 +367,7 @@ fn case_68_xml_has_its_own_spellings(at: &Target) {
         assert_eq!(data_center.attribute("class"), Some(class), "{path}");
         assert_eq!(data_center.child("name").text, "MyOwn");
     }
-    // A single instance of Netflix's shows OUT_OF_SERVICE as DOWN in XML: an accident, not copied.
+    // D-14: a single instance of Netflix's shows OUT_OF_SERVICE as DOWN in XML: an accident, not copied.
     assert_eq!(
         at.status("PUT", "apps/C68/c68-i-1/status?value=OUT_OF_SERVICE"),
         200
@@ -402,6 +403,7 @@ fn case_69_metadata_keys_and_values_are_coded_as_prometheus_shows_them(at: &Targ
     assert_eq!(at.shown("C69", "i-1")["metadata"], metadata);
 }
 
+// D-21: three ways in which one registration takes the registry from every reader of XML.
 case!(case_70_what_is_no_xml_is_left_out_of_it);
 fn case_70_what_is_no_xml_is_left_out_of_it(at: &Target) {
     let metadata = json!({ "a:b": "colon", "": "nameless", "bell": "x\u{1}y\u{fffe}z", "ok": "1" });

@@ -16,7 +16,7 @@ fn case_27_a_heartbeat_of_nobody_is_404_with_zero_bytes(at: &Target) {
                 (404, 0),
                 "{path} {headers:?}"
             );
-            // Jersey 1 parses whatever comes with a type as an instance, and then never registers again.
+            // D-01: Jersey 1 parses whatever comes with a type as an instance, and then never registers again.
             assert_eq!(answer.header("content-type"), None);
         }
     }
@@ -80,7 +80,7 @@ fn case_32_only_the_exact_word_true_makes_a_peer(at: &Target) {
     }
 }
 
-// 500 there; Java treats both alike.
+// D-02: 500 there; Java treats both alike.
 case!(case_33_a_timestamp_that_is_no_number_is_400);
 fn case_33_a_timestamp_that_is_no_number_is_400(at: &Target) {
     at.register(&Instance::new("C33", "i-1"));
@@ -131,7 +131,7 @@ fn case_36_an_instance_in_status_unknown_is_404(at: &Target) {
     assert_eq!(at.status("PUT", "apps/C36/i-1"), 200);
 }
 
-// Java shows `now + duration`, which is how its lease comes to live twice; ours shows when it was.
+// D-44: Java shows `now + duration`, which is how its lease comes to live twice; ours shows when it was.
 case!(case_37_a_heartbeat_moves_the_last_renewal);
 fn case_37_a_heartbeat_moves_the_last_renewal(at: &Target) {
     at.register(&Instance::new("C37", "i-1"));

@@ -59,6 +59,7 @@ fn lives_and_leaves(at: &Target, app: &str, id: &str, spelt: &str) {
     assert_eq!(at.status("GET", &path), 404, "{spelt}");
 }
 
+// D-25: Tomcat lets nobody reach `a/b`.
 case!(case_72_odd_ids_are_reached_as_clients_spell_them);
 fn case_72_odd_ids_are_reached_as_clients_spell_them(at: &Target) {
     for (id, spelt) in [
@@ -99,6 +100,7 @@ fn case_74_regions_that_are_not_there_add_nothing(at: &Target) {
     }
 }
 
+// D-03, D-04: as Netflix answers, and HEAD is named because it is answered.
 case!(case_75_a_method_that_is_not_there_is_405_and_says_which_are);
 fn case_75_a_method_that_is_not_there_is_405_and_says_which_are(at: &Target) {
     at.register(&Instance::new("C75", "i-1"));
@@ -156,6 +158,7 @@ fn unzipped(answer: &Answer) -> String {
     text
 }
 
+// D-10, D-11, D-12: gzip on every document, by the header's grammar, and never unasked.
 case!(case_77_gzip_when_asked_for_and_plain_when_not, alone);
 fn case_77_gzip_when_asked_for_and_plain_when_not(at: &Target) {
     at.register(&Instance::new("C77", "c77-i-1"));

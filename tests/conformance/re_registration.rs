@@ -94,8 +94,8 @@ fn case_25_down_and_starting_follow_the_client(at: &Target) {
     }
 }
 
-// Java's renewed lease is twice as long, so that registering again shortens it; a lease of ours lives its
-// duration from either.
+// D-42: Java's renewed lease is twice as long, so that registering again shortens it; a lease of ours lives
+// its duration from either.
 case!(
     case_26_registering_again_gives_a_whole_lease_and_no_more,
     brief

@@ -82,6 +82,7 @@ fn case_03_a_charset_is_fine_and_another_media_type_is_415(at: &Target) {
     }
 }
 
+// D-34: `null` is 500 there.
 case!(case_04_a_body_that_is_no_instance_is_400);
 fn case_04_a_body_that_is_no_instance_is_400(at: &Target) {
     for body in ["nonsense", "", "[]", "{}", "null", "{\"instance\":7}"] {
@@ -200,7 +201,7 @@ fn case_13_without_an_instance_id_the_host_name_is_it(at: &Target) {
     );
     at.register(&Instance::new("C13", "").with("hostName", "two.example"));
     for host in ["one.example", "two.example"] {
-        // Netflix leaves the id out; Steeltoe then drops the instance. Ours always shows it.
+        // D-15: Netflix leaves the id out; Steeltoe then drops the instance. Ours always shows it.
         assert_eq!(at.shown("C13", host)["instanceId"], host);
         assert_eq!(at.status("PUT", &format!("apps/C13/{host}")), 200);
     }
@@ -242,6 +243,7 @@ fn case_15_a_minimal_body_gets_eurekas_defaults(at: &Target) {
     );
 }
 
+// D-28, D-29, D-30: more than released servers of today take; some of it older ones took.
 case!(case_16_what_lenient_clients_send_is_204);
 fn case_16_what_lenient_clients_send_is_204(at: &Target) {
     let body = Instance::new("C16", "i-1").without("overriddenStatus");
@@ -289,6 +291,7 @@ fn case_17_metadata_of_any_scalar_type_reads_back_as_text(at: &Target) {
     assert_eq!(at.shown("C17", "i-1")["metadata"], expected);
 }
 
+// D-20: there `apps` is empty for as long as such an instance is registered, and longer.
 case!(case_18_steeltoes_amazon_body_poisons_nothing);
 fn case_18_steeltoes_amazon_body_poisons_nothing(at: &Target) {
     at.register(&Instance::amazon("C18", DEFAULT_CLASS, &Value::Null));

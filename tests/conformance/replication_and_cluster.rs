@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::documents::{Instance, JSON, REPLICATED, T, XML, counted, instances};
 use super::schema;
-use super::targets::{Target, every_node};
+use super::targets::{Shape, Target, every_node, everyday};
 use crate::support::cluster::{Cluster, SOON};
 use crate::support::eventually::{eventually, outlast, timed};
 use crate::support::http::{Answer, exchange, parse, request, send};
@@ -18,6 +18,60 @@ const REFUSED_WITHIN: Duration = Duration::from_secs(5);
 
 /// The read time-out of Netflix's Java client.
 const JAVA_READS: Duration = Duration::from_secs(8);
+
+/// Sends a batch as Java peers do, with the slash at its end.
+fn batch(at: &Target, items: &Value) -> Answer {
+    let body = json!({ "replicationList": items }).to_string();
+    let headers = [("Content-Type", "application/json"), JSON, REPLICATED];
+    at.send("POST", "peerreplication/batch/", &headers, body.as_bytes())
+}
+
+case!(case_85_a_batch_of_a_peer_has_one_answer_an_item, brief);
+fn case_85_a_batch_of_a_peer_has_one_answer_an_item(at: &Target) {
+    let of = |action: &str, id: &str, dirty: u64| json!({ "appName": "C85", "id": id, "action": action, "status": "UP", "lastDirtyTimestamp": dirty });
+    let register = |app: &str, id: &str| {
+        let mut item = of("Register", id, T);
+        item["instanceInfo"] = Instance::new(app, id).fields();
+        item
+    };
+    let mut out = of("StatusUpdate", "i-1", T);
+    out["status"] = "OUT_OF_SERVICE".into();
+    let items = json!([
+        register("C85", "i-1"),
+        register("C85", "i-2"),
+        register("OTHER", "i-3"),
+        of("Heartbeat", "i-1", T),
+        of("Heartbeat", "i-1", T - 1),
+        of("Heartbeat", "i-1", T + 1),
+        of("Heartbeat", "nobody", T),
+        out,
+        of("DeleteStatusOverride", "i-2", T),
+        { "appName": "C85", "id": "i-2", "action": "Cancel" },
+        { "appName": "C85", "id": "i-2", "action": "Cancel" },
+    ]);
+    let answer = batch(at, &items);
+    assert_eq!(answer.status, 200);
+    let list = answer.json()["responseList"].take();
+    let answers = list.as_array().expect("an array");
+    let codes: Vec<u64> = answers
+        .iter()
+        .filter_map(|one| one["statusCode"].as_u64())
+        .collect();
+    assert_eq!(
+        codes,
+        [200, 200, 200, 200, 409, 404, 404, 200, 200, 200, 404]
+    );
+    assert_eq!(answers[4]["responseEntity"]["instanceId"], "i-1");
+    assert_eq!(at.status_of("C85", "i-1"), "OUT_OF_SERVICE");
+    for path in ["apps/C85/i-2", "apps/C85/i-3", "apps/OTHER/i-3"] {
+        assert_eq!(at.status("GET", path), 404, "{path}");
+    }
+    assert_eq!(batch(at, &json!([])).text(), r#"{"responseList":[]}"#);
+    assert_eq!(batch(at, &json!([of("Bogus", "i-1", T)])).status, 400);
+    // Nobody's peer unless its operator says so.
+    let off = batch(&everyday(Shape::OneNode), &items);
+    assert_eq!((off.status, off.body.len()), (404, 0));
+}
 
 #[test]
 fn case_86_what_one_node_was_told_every_node_shows_at_once() {

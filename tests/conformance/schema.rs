@@ -98,7 +98,22 @@ pub(super) fn check_json(what: &str, document: &Value) {
         Some(("applications", list)) => applications(what, list),
         Some(("application", one)) => application(what, one),
         Some(("instance", one)) => instance(what, one, FULL),
+        Some(("responseList", items)) => responses(what, items),
         other => panic!("{what}: the root {other:?}"),
+    }
+}
+
+/// What a peer's batch is answered: the instance of a conflict stands there without its wrapper.
+fn responses(what: &str, items: &Value) {
+    for item in items.as_array().expect("an array") {
+        match item.get("responseEntity") {
+            None => same_names(what, item, &["statusCode"]),
+            Some(held) => {
+                same_names(what, item, &["responseEntity", "statusCode"]);
+                instance(what, held, FULL);
+            }
+        }
+        assert!(item["statusCode"].is_u64(), "{what}: {item}");
     }
 }
 

@@ -48,7 +48,7 @@ fn case_43_a_status_put_of_nobody_is_404(at: &Target) {
     assert_eq!(at.status("PUT", "apps/C43/i-1/status?value=UP"), 404);
 }
 
-// 500 there.
+// D-02: 500 there, and the last of them after it changed something.
 case!(case_44_a_status_that_is_none_is_400);
 fn case_44_a_status_that_is_none_is_400(at: &Target) {
     at.register(&Instance::new("C44", "i-1"));

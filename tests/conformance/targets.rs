@@ -150,11 +150,16 @@ pub(super) fn every_node() -> Vec<Target> {
     (0..3).map(|node| world.target(node, "/eureka")).collect()
 }
 
-/// A world without self-preservation and with short deltas, for cases that wait for leases to end.
+/// A world without self-preservation and with short deltas, for cases that wait for leases to end; it
+/// also takes the batches of legacy peers.
 pub(super) fn brief(shape: Shape) -> Target {
     static WORLDS: [OnceLock<World>; 2] = [const { OnceLock::new() }; 2];
     let retention = format!("delta.retention=\"{}s\"", BRIEF_RETENTION.as_secs());
-    let settings = ["protection.enabled=false", &retention];
+    let settings = [
+        "protection.enabled=false",
+        "compat.peer_replication=true",
+        &retention,
+    ];
     let world = WORLDS[shape as usize].get_or_init(|| World::start(shape, &settings));
     world.target(world.asked, shape.base())
 }

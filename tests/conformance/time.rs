@@ -91,7 +91,7 @@ fn case_80_a_status_put_renews_even_when_it_changes_nothing(at: &Target) {
     }
 }
 
-// Java evicts at most 15 % of the registry a tick: twelve take it nine ticks.
+// D-42: Java evicts at most 15 % of the registry a tick: twelve take it nine ticks.
 case!(case_81_all_that_are_due_go_at_once, brief);
 fn case_81_all_that_are_due_go_at_once(at: &Target) {
     let ids: Vec<String> = (0..12).map(|number| format!("i-{number}")).collect();
@@ -106,6 +106,7 @@ fn case_81_all_that_are_due_go_at_once(at: &Target) {
     assert!(pulses.len() <= 3, "{pulses:?}");
 }
 
+// D-42: Java keeps whatever expires in a registry this small.
 case!(case_82_many_silent_at_once_are_kept_and_one_is_not, own);
 fn case_82_many_silent_at_once_are_kept_and_one_is_not(shape: Shape) {
     let at = &fresh(shape, &[]);
@@ -158,7 +159,7 @@ fn case_83_an_evicted_instance_is_deleted_in_the_delta_and_its_heartbeat_404(at:
     }
 }
 
-// Java hides an expired instance from lookups of it alone; ours is there until the entry that evicts it.
+// D-43: Java hides an expired instance from lookups of it alone; ours is there until the entry that evicts it.
 case!(
     case_84_an_expired_instance_is_there_until_it_is_evicted,
     own
