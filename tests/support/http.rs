@@ -84,6 +84,16 @@ pub fn exchange(addr: SocketAddr, bytes: &[u8]) -> io::Result<Vec<u8>> {
     Ok(answer)
 }
 
+/// What a gzip member holds.
+pub fn gunzip(packed: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    let mut decoder = flate2::read::GzDecoder::new(packed);
+    decoder
+        .read_to_end(&mut plain)
+        .expect("a whole gzip member");
+    plain
+}
+
 /// The one answer in `bytes`.
 pub fn parse(bytes: &[u8]) -> Option<Answer> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
