@@ -58,6 +58,8 @@ JS = Kind(
     pin=("js/package.json", r'"eureka-js-client": "([^"]+)"'),
     full_fetches="by default it fetches all each time",
 )
+NETFLIX_PIN = r"com.netflix.eureka</groupId>\s*<artifactId>[^<]+</artifactId>\s*<version>([^<]+)<"
+SPRING_PIN = r"<spring-cloud.version>([^<]+)<"
 PY_LOSES = "it loses an application that is new to it out of a delta, so its hash code differs and it fetches all"
 
 
@@ -103,7 +105,19 @@ ALL = (
         full_fetches="it fetches all each time",
         cannot={step: READS_ONLY for step in ("registers", "renews", "removed", "own-status", "own-meta", "cancels")},
     ),
-    jvm("spring5", "Spring Cloud Netflix", r"<spring-cloud.version>([^<]+)<"),
+    Kind(
+        name="go",
+        library="fargo",
+        language="go",
+        command=(TOOLS / "go/app",),
+        install="go",
+        pin=("go/go.mod", r"hudl/fargo v(\S+)"),
+        full_fetches="it knows no deltas",
+    ),
+    jvm("netflix2", "Netflix eureka-client", NETFLIX_PIN),
+    jvm("netflix1", "Netflix eureka-client", NETFLIX_PIN),
+    jvm("spring5", "Spring Cloud Netflix of Spring Cloud", SPRING_PIN),
+    jvm("spring4", "Spring Cloud Netflix of Spring Cloud", SPRING_PIN),
 )
 
 
