@@ -27,14 +27,14 @@ def kill(story):
 def stop(story):
     site = story.site
     name = site.journal.last_node()
-    node = next(node for node in site.running() if node.name == name)
+    node = next((node for node in site.running() if node.name == name), site.leader())
     asked = time.time()
     site.stop(node)
     ended = time.time()
     story.plain(NEWCOMER, 2, server=site.leader()).register(colour="blue")
     sees(story, NEWCOMER, {1: ("UP", "red"), 2: ("UP", "blue")})
     seen = time.time() - ended
-    return f"{name} ended {ended - asked:.1f} s after SIGTERM, a newcomer is seen {seen:.1f} s later{goes_on(story, ended)}"
+    return f"{node.name} ended {ended - asked:.1f} s after SIGTERM, a newcomer is seen {seen:.1f} s later{goes_on(story, ended)}"
 
 
 def goes_on(story, since):
