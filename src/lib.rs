@@ -40,5 +40,5 @@ pub mod raft;
 pub mod server;
 #[cfg(feature = "server")]
 pub mod store;
-#[cfg(feature = "server")]
+#[cfg(feature = "documents")]
 pub mod wire;

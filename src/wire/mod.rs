@@ -14,6 +14,7 @@ mod error;
 mod format;
 mod json_decode;
 mod json_encode;
+mod replication;
 mod scalar;
 mod status_info;
 mod xml_decode;
@@ -27,5 +28,9 @@ pub use applications::{
 pub use draft::{MAX_METADATA_ENTRIES, MAX_NAME_BYTES, decode_registration};
 pub use error::{NotAcceptable, RegistrationError, UnsupportedMediaType};
 pub use format::{Form, Format, body_format, negotiate};
+pub use replication::{
+    ItemAnswer, REPLICATION_ITEMS_MAX, ReplicatedItem, Replication, ReplicationError,
+    decode_replication, replication_document,
+};
 pub use scalar::MAX_DEPTH;
 pub use status_info::{StatusInfo, status_info_document};
