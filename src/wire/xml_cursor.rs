@@ -10,12 +10,22 @@ use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::reader::Reader;
 
-use super::scalar::MAX_DEPTH;
+use super::scalar::{self, MAX_DEPTH};
 
 /// A place in the document, and how deep it is.
 pub(super) struct Cursor<'a> {
     reader: Reader<&'a [u8]>,
     depth: usize,
+    /// The element just opened was `<such/>`: its end comes next. The reader could tell it as two
+    /// events itself, but copies the name for it.
+    empty: bool,
+}
+
+/// A part of the document that means something.
+enum Part<'a> {
+    Open(BytesStart<'a>),
+    Close,
+    Text(Cow<'a, str>),
 }
 
 impl<'a> Cursor<'a> {
@@ -24,41 +34,64 @@ impl<'a> Cursor<'a> {
     /// # Errors
     /// A sentence, if it holds a character that XML does not have.
     pub(super) fn new(text: &'a str) -> Result<Self, String> {
-        if text.chars().any(|letter| !is_legal(letter)) {
+        // Looked at by letters only if some byte may begin an illegal one: hardly any body does.
+        let doubtful = |byte: u8| byte < b' ' && !b"\t\n\r".contains(&byte) || byte == 0xef;
+        if text.bytes().any(doubtful) && !text.chars().all(is_legal) {
             return Err("a character that XML does not have".to_owned());
         }
         let mut reader = Reader::from_str(text);
-        let config = reader.config_mut();
-        config.expand_empty_elements = true;
-        config.check_comments = true;
-        Ok(Self { reader, depth: 0 })
+        reader.config_mut().check_comments = true;
+        Ok(Self {
+            reader,
+            depth: 0,
+            empty: false,
+        })
     }
 
-    /// The next event that is part of the document, counting depth.
-    fn next(&mut self) -> Result<Event<'a>, String> {
+    /// The next part of the document, counting depth.
+    fn next(&mut self) -> Result<Part<'a>, String> {
+        if std::mem::take(&mut self.empty) {
+            self.depth -= 1;
+            return Ok(Part::Close);
+        }
         loop {
             let is_first = self.reader.buffer_position() == 0;
-            let event = self.reader.read_event().map_err(|e| e.to_string())?;
-            match &event {
-                Event::Start(_) if self.depth == MAX_DEPTH => {
+            return Ok(match self.event()? {
+                Event::Start(_) | Event::Empty(_) if self.depth == MAX_DEPTH => {
                     return Err("nested too deeply".to_owned());
                 }
-                Event::Start(element) => {
-                    check_element(element)?;
-                    self.depth += 1;
+                Event::Start(element) => self.opened(element)?,
+                Event::Empty(element) => {
+                    self.empty = true;
+                    self.opened(element)?
                 }
-                Event::End(_) => self.depth -= 1,
-                Event::DocType(_) => return Err("a document type".to_owned()),
-                Event::Eof => return Err("the document ends early".to_owned()),
+                Event::End(_) => {
+                    self.depth -= 1;
+                    Part::Close
+                }
                 Event::Text(text) if text.contains("]]>") => {
                     return Err("the end of a CDATA section in text".to_owned());
                 }
+                Event::Text(text) => Part::Text(text.xml10_content()),
+                Event::CData(text) => Part::Text(text.xml10_content()),
+                Event::GeneralRef(reference) => Part::Text(resolve(&reference)?),
                 Event::Decl(_) if !is_first => return Err("a prolog inside".to_owned()),
                 Event::Comment(_) | Event::PI(_) | Event::Decl(_) => continue,
-                _ => {}
-            }
-            return Ok(event);
+                Event::DocType(_) => return Err("a document type".to_owned()),
+                Event::Eof => return Err("the document ends early".to_owned()),
+            });
         }
+    }
+
+    fn event(&mut self) -> Result<Event<'a>, String> {
+        let event = self.reader.read_event();
+        event.map_err(|error| scalar::sentence(&error))
+    }
+
+    fn opened(&mut self, element: BytesStart<'a>) -> Result<Part<'a>, String> {
+        check_element(&element)?;
+        self.depth += 1;
+        Ok(Part::Open(element))
     }
 
     /// Opens the next child of the element the cursor is in, or leaves that element: `None`. Text beside elements means nothing.
@@ -68,14 +101,10 @@ impl<'a> Cursor<'a> {
     pub(super) fn child(&mut self) -> Result<Option<BytesStart<'a>>, String> {
         loop {
             match self.next()? {
-                Event::Start(element) => return Ok(Some(element)),
-                Event::End(_) => return Ok(None),
-                Event::GeneralRef(reference) => {
-                    resolve(&reference)?;
-                }
-                Event::Text(text) if self.depth > 0 || text.trim().is_empty() => {}
-                Event::CData(_) if self.depth > 0 => {}
-                _ => return Err("text outside the root".to_owned()),
+                Part::Open(element) => return Ok(Some(element)),
+                Part::Close => return Ok(None),
+                Part::Text(text) if self.depth > 0 || text.trim().is_empty() => {}
+                Part::Text(_) => return Err("text outside the root".to_owned()),
             }
         }
     }
@@ -87,20 +116,11 @@ impl<'a> Cursor<'a> {
     pub(super) fn text(&mut self) -> Result<Cow<'a, str>, String> {
         let mut whole = Cow::Borrowed("");
         loop {
-            let part = match self.next()? {
-                Event::End(_) => return Ok(whole),
-                Event::Text(text) => text.xml10_content(),
-                Event::CData(text) => text.xml10_content(),
-                Event::GeneralRef(reference) => resolve(&reference)?,
-                _ => {
-                    self.skip()?;
-                    continue;
-                }
-            };
-            if whole.is_empty() {
-                whole = part;
-            } else {
-                whole.to_mut().push_str(&part);
+            match self.next()? {
+                Part::Close => return Ok(whole),
+                Part::Text(part) if whole.is_empty() => whole = part,
+                Part::Text(part) => whole.to_mut().push_str(&part),
+                Part::Open(_) => self.skip()?,
             }
         }
     }
@@ -112,9 +132,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn skip(&mut self) -> Result<(), String> {
         let outside = self.depth - 1;
         while self.depth > outside {
-            if let Event::GeneralRef(reference) = self.next()? {
-                resolve(&reference)?;
-            }
+            self.next()?;
         }
         Ok(())
     }
@@ -125,7 +143,7 @@ impl<'a> Cursor<'a> {
     /// A sentence, if something else does.
     pub(super) fn end(&mut self) -> Result<(), String> {
         loop {
-            match self.reader.read_event().map_err(|e| e.to_string())? {
+            match self.event()? {
                 Event::Eof => return Ok(()),
                 Event::Comment(_) | Event::PI(_) => {}
                 Event::Text(text) if text.trim().is_empty() => {}
@@ -147,20 +165,23 @@ fn check_element(element: &BytesStart<'_>) -> Result<(), String> {
         return Err("a name that XML does not have".to_owned());
     }
     for attribute in element.attributes() {
-        let attribute = attribute.map_err(|e| e.to_string())?;
+        let attribute = attribute.map_err(|error| scalar::sentence(&error))?;
         if attribute.value.contains('<') {
             return Err("an attribute with a < in it".to_owned());
         }
         attribute
             .normalized_value(XmlVersion::Implicit1_0)
-            .map_err(|e| e.to_string())?;
+            .map_err(|error| scalar::sentence(&error))?;
     }
     Ok(())
 }
 
 /// What a reference stands for: a character by number, or one of XML's own five.
 fn resolve<'a>(reference: &BytesRef<'_>) -> Result<Cow<'a, str>, String> {
-    match reference.resolve_char_ref().map_err(|e| e.to_string())? {
+    match reference
+        .resolve_char_ref()
+        .map_err(|error| scalar::sentence(&error))?
+    {
         Some(letter) if is_legal(letter) => Ok(Cow::Owned(letter.to_string())),
         Some(_) => Err("a character that XML does not have".to_owned()),
         None => resolve_xml_entity(reference)

@@ -57,7 +57,7 @@ fn set<'a>(
 fn port(port: &mut Port, element: &BytesStart<'_>, xml: &mut Cursor<'_>) -> Result<(), String> {
     let enabled = element
         .try_get_attribute("enabled")
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| scalar::sentence(&error))?;
     // What is neither leaves the default, which for the two ports is not the same.
     match enabled.map(|attribute| attribute.value) {
         Some(value) if value.eq_ignore_ascii_case("true") => port.enabled = true,
