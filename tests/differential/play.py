@@ -14,6 +14,7 @@ from .documents import Moments
 from .exchange import NoAnswer, Request, swapper
 from .sequence import JSON
 
+DEFAULT_LEASE_SECONDS = 90
 EVERYTHING = Request("GET", "/eureka/apps", (), (("Accept", JSON),))
 
 
@@ -22,8 +23,9 @@ class World:
 
     def __init__(self, tag):
         self.tag = tag
-        self.theirs = Moments()
-        self.ours = Moments()
+        self.leases_ms = {DEFAULT_LEASE_SECONDS * 1000}
+        self.theirs = Moments(self.leases_ms)
+        self.ours = Moments(self.leases_ms)
         # Earlier answers of the released server by request, to recognise one it kept too long.
         self.earlier = {}
         # Whether something of an earlier stretch could not be cancelled: hashes cover it.
@@ -86,6 +88,7 @@ class Player:
 
     def _step(self, at, operation):
         request = self._tagged(operation.request)
+        self._world.leases_ms.update(seconds * 1000 for seconds in hazards.leases(request))
         if hazards.spins(request) or hazards.poisons(request):
             return self._ours_alone(at, request)
         case = self._both(request)

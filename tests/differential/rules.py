@@ -260,12 +260,15 @@ def options_has_no_body(case):
 def an_instance_always_shows_its_id(case):
     found = False
     for instance in documents.instances(case.tree):
-        if instance.child("instanceId") is not None:
+        shown = instance.child("instanceId")
+        if shown is not None and plain(shown.text):
             continue
         center = instance.child("dataCenterInfo")
         data = center.child("metadata") if center is not None else None
         id = data.child("instance-id") if data is not None else None
         id = id if id is not None and plain(id.text) else instance.child("hostName")
+        if shown is not None:
+            instance.children.remove(shown)
         instance.children.insert(0, Node("instanceId", text=id.text))
         case.exact = False
         found = True
