@@ -31,5 +31,9 @@ mod page;
 mod reads;
 #[path = "http/refusals.rs"]
 mod refusals;
+#[path = "http/regions.rs"]
+mod regions;
+#[path = "http/replication.rs"]
+mod replication;
 #[path = "http/writes.rs"]
 mod writes;

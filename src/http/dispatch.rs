@@ -15,7 +15,7 @@ use super::error::{ApiError, Surface};
 use super::reply::{self, Reply};
 use super::request::Call;
 use super::route::{Route, TARGET_BYTES_MAX};
-use super::{backup, changes, delta, orders, page, reads, status, writes};
+use super::{backup, changes, delta, orders, page, reads, replication, status, writes};
 
 /// Answers one request.
 pub(super) async fn answer(app: &Arc<App>, request: Request<Incoming>) -> Reply {
@@ -65,9 +65,12 @@ async fn handled(
     request: Request<Incoming>,
 ) -> Result<Reply, ApiError> {
     let methods = route.methods();
-    if methods.0.is_empty() {
-        return Err(ApiError::NotFound);
-    }
+    let limits = app.limits();
+    let bytes_max = match route {
+        Route::PeerReplication => limits.replication_bytes_max.ok_or(ApiError::NotFound)?,
+        _ if methods.0.is_empty() => return Err(ApiError::NotFound),
+        _ => limits.body_bytes_max,
+    };
     if request.method() == Method::OPTIONS {
         let mut reply = reply::empty(StatusCode::OK);
         let allow = HeaderValue::from_static(methods.0);
@@ -77,7 +80,7 @@ async fn handled(
     if !methods.allow(request.method()) {
         return Err(ApiError::MethodNotAllowed(methods));
     }
-    let call = Call::read(request, app.limits()).await?;
+    let call = Call::read(request, bytes_max, limits.body_timeout).await?;
     match (route, call.method.as_str()) {
         // The one route of which there are many a second; the others are boxed, because hyper keeps
         // room for the largest handler in every idle connection.
@@ -97,6 +100,7 @@ async fn changed(app: &App, route: Route, call: &Call) -> Result<Reply, ApiError
         }
         Route::InstanceStatus(name, id) => writes::put_status(app, call, name, id).await,
         Route::InstanceMetadata(name, id) => writes::put_metadata(app, call, name, id).await,
+        Route::PeerReplication => replication::batch(app, call).await,
         Route::Members => orders::add(app, call).await,
         Route::Member(name, action) => orders::member(app, call, name, action).await,
         Route::LeaderTransfer => orders::transfer(app, call).await,

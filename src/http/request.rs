@@ -20,7 +20,6 @@ use crate::registry::Origin;
 use crate::wire::{Accepted, Form, negotiate};
 
 use super::error::ApiError;
-use super::limits::Limits;
 use super::query::{BadQuery, Query};
 use super::reply;
 
@@ -45,17 +44,18 @@ impl Call {
     /// Reads the whole of `request`.
     ///
     /// # Errors
-    /// [`ApiError::BodyTooLarge`] and [`ApiError::BodyTimeout`] by `limits`.
+    /// [`ApiError::BodyTooLarge`] beyond `bytes_max`, [`ApiError::BodyTimeout`] after `within`.
     pub(super) async fn read(
         request: Request<Incoming>,
-        limits: &Limits,
+        bytes_max: usize,
+        within: Duration,
     ) -> Result<Self, ApiError> {
         let (head, body) = request.into_parts();
         let body = if body.is_end_stream() {
             Bytes::new()
         } else {
             let expects = head.headers.contains_key(EXPECT);
-            bounded(body, limits.body_bytes_max, expects, limits.body_timeout).await?
+            bounded(body, bytes_max, expects, within).await?
         };
         Ok(Self {
             method: head.method,

@@ -229,7 +229,8 @@ impl<'a> Draft<'a> {
         self.texts[field as usize].take().map(boxed)
     }
 
-    fn into_instance(mut self, path_app: &str) -> Result<Instance, RegistrationError> {
+    /// The instance, once all checks have passed; `path_app` is in any case.
+    pub(super) fn into_instance(mut self, path_app: &str) -> Result<Instance, RegistrationError> {
         let id = self.check(path_app)?;
         let data_center = self.take_data_center(&id)?;
         Ok(Instance {

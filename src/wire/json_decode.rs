@@ -25,6 +25,16 @@ pub(super) fn registration(text: &str) -> Result<Draft<'_>, String> {
     Ok(draft)
 }
 
+/// Decodes an instance that stands without its `instance` key, as in a replicated registration.
+///
+/// # Errors
+/// As [`registration`].
+pub(super) fn instance(text: &str) -> Result<Draft<'_>, String> {
+    let body: Result<Body<'_>, _> = serde_json::from_str(text);
+    body.map(|Body(draft)| draft)
+        .map_err(|error| error.to_string())
+}
+
 /// Implements `Deserialize` for a type that is its own visitor of a JSON object.
 macro_rules! object {
     ($type:ty, $expecting:literal, |$map:ident| $body:expr) => {
@@ -207,13 +217,13 @@ impl<'de> Deserialize<'de> for Key<'de> {
 /// Any value: a string unescaped, a number or flag as it was written, an object or array unread.
 ///
 /// Numbers as text, because metadata shows `1.10` as the client wrote it.
-enum Raw<'a> {
+pub(super) enum Raw<'a> {
     Null,
     Text(Cow<'a, str>),
     Nested(&'a RawValue),
 }
 
-impl<'de> Deserialize<'de> for Raw<'de> {
+impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
         let raw = <&RawValue>::deserialize(json)?;
         let text = raw.get();

@@ -15,6 +15,7 @@ mod error;
 mod format;
 mod json_decode;
 mod json_encode;
+mod replication;
 mod scalar;
 mod status_info;
 mod xml_decode;
@@ -29,5 +30,9 @@ pub use applications::{
 pub use draft::{MAX_METADATA_ENTRIES, MAX_NAME_BYTES, decode_registration};
 pub use error::{NotAcceptable, RegistrationError, UnsupportedMediaType};
 pub use format::{Form, Format, body_format};
+pub use replication::{
+    ItemAnswer, REPLICATION_ITEMS_MAX, ReplicatedItem, Replication, ReplicationError,
+    decode_replication, replication_document,
+};
 pub use scalar::MAX_DEPTH;
 pub use status_info::{StatusInfo, status_info_document};

@@ -33,7 +33,7 @@ def kinds(tools):
     return (
         Kind("py", "PY-SERVICE", "python", (tools / "py/bin/python", CLIENTS / "py/app.py")),
         Kind("js", "JS-SERVICE", "javascript", ("env", f"NODE_PATH={tools / 'js/node_modules'}", "node", CLIENTS / "js/app.js")),
-        Kind("spring", "SPRING-SERVICE", "java", (*java, "-jar", tools / "spring/spring-service.jar")),
+        Kind("spring5", "SPRING5-SERVICE", "java", (*java, "-jar", tools / "spring5/spring5.jar")),
     )
 
 
@@ -52,8 +52,10 @@ class Client:
         self.log = directory / f"{self.name.replace(' ', '-')}.log"
         environment = {
             "PORT": str(port),
+            "APP_NAME": kind.application.lower(),
             "EUREKA_URLS": ",".join(f"{server.eureka_url}/" for server in servers),
             "RENEWAL_SECONDS": str(RENEWAL_SECONDS),
+            "FETCH_SECONDS": str(RENEWAL_SECONDS),
             "LEASE_SECONDS": str(LEASE_SECONDS),
         }
         self.process = Process(kind.command, self.log, environment)
@@ -70,7 +72,9 @@ class Client:
         """What its own cache holds: {instance id: (status, language)}."""
         self.require_running()
         view = web.get_json(f"{self.url}/seen")
-        return {instance["id"]: (instance["status"], instance["language"]) for some in view.values() for instance in some}
+        if isinstance(view, dict):
+            return {instance["id"]: (instance["status"], instance["language"]) for some in view.values() for instance in some}
+        return {instance["id"]: (instance["status"], instance["metadata"].get("language")) for instance in view}
 
     def ask(self, other):
         """What `other` answers to this client, which knows nothing of it but the application's name."""
