@@ -147,15 +147,9 @@ impl Call {
     /// The `lastDirtyTimestamp` of the query, ms. A negative one is older than any record: 0.
     ///
     /// # Errors
-    /// [`ApiError::BadRequest`] if it is there and no 64-bit integer, as Java's `Long` parses it.
+    /// [`ApiError::BadRequest`], see [`Query::last_dirty_ms`].
     pub(super) fn last_dirty_ms(&self) -> Result<Option<u64>, ApiError> {
-        let Some(text) = self.parameter("lastDirtyTimestamp")? else {
-            return Ok(None);
-        };
-        let value: i64 = text
-            .parse()
-            .map_err(|_| ApiError::BadRequest("lastDirtyTimestamp is milliseconds"))?;
-        Ok(Some(u64::try_from(value).unwrap_or(0)))
+        Ok(self.query().last_dirty_ms()?)
     }
 
     /// The body without its compression, within `bytes_max`.
@@ -173,8 +167,12 @@ impl Call {
 }
 
 impl From<BadQuery> for ApiError {
-    fn from(_: BadQuery) -> Self {
-        Self::BadRequest("the query is not UTF-8")
+    fn from(refusal: BadQuery) -> Self {
+        Self::BadRequest(match refusal {
+            BadQuery::NotUtf8 => "the query is not UTF-8",
+            BadQuery::NotATime => "lastDirtyTimestamp is milliseconds",
+            BadQuery::TooManyEntries => "more metadata entries than an instance may have",
+        })
     }
 }
 

@@ -152,12 +152,7 @@ pub(super) async fn put_metadata(
     id: InstanceId,
 ) -> Result<Reply, ApiError> {
     call.accepted()?;
-    let entries = call.query().entries()?;
-    if entries.len() > MAX_METADATA_ENTRIES {
-        return Err(ApiError::BadRequest(
-            "more metadata entries than an instance may have",
-        ));
-    }
+    let entries = call.query().entries(MAX_METADATA_ENTRIES)?;
     let command = Command::PutMetadata {
         app: name,
         id,

@@ -46,7 +46,8 @@ impl Exchange {
         }
         request += "\r\n";
         request += body;
-        http::exchange(addr, request.as_bytes()).expect("an answer")
+        let bytes = http::exchange(addr, request.as_bytes()).expect("an answer");
+        http::parse(&bytes).expect("a whole answer")
     }
 
     /// What the server answers to it now, in the form of the recording.

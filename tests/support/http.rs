@@ -70,17 +70,18 @@ pub fn send(
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
-    exchange(addr, &[head.as_bytes(), body].concat())
+    let bytes = exchange(addr, &[head.as_bytes(), body].concat())?;
+    parse(&bytes).ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "half an answer"))
 }
 
-/// Sends `request` as it is; it must ask the server to close the connection.
-pub fn exchange(addr: SocketAddr, request: &[u8]) -> io::Result<Answer> {
+/// Sends `bytes` as they are, on a connection of their own; everything that came until it was closed.
+pub fn exchange(addr: SocketAddr, bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect_timeout(&addr, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
-    stream.write_all(request)?;
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes)?;
-    parse(&bytes).ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "half an answer"))
+    stream.write_all(bytes)?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(answer)
 }
 
 /// What a gzip member holds.
@@ -93,7 +94,8 @@ pub fn gunzip(packed: &[u8]) -> Vec<u8> {
     plain
 }
 
-fn parse(bytes: &[u8]) -> Option<Answer> {
+/// The one answer in `bytes`.
+pub fn parse(bytes: &[u8]) -> Option<Answer> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..end]).ok()?;
     let mut lines = head.split("\r\n");

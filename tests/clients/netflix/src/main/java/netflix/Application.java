@@ -18,6 +18,7 @@ public final class Application {
     private Application() {}
 
     public static void main(String[] args) throws Exception {
+        System.setProperty("eureka.serviceUrl.default", System.getenv("EUREKA_URLS"));
         MyDataCenterInstanceConfig instance = new OnLoopback();
         ApplicationInfoManager self =
                 new ApplicationInfoManager(instance, new EurekaConfigBasedInstanceInfoProvider(instance).get());
