@@ -55,7 +55,9 @@ def main(root, words):
     subprocess.run([root / "scripts" / "install", *(kind.install for kind in chosen)], check=True)
     cli.end_on_signals()
     report, directory = Report(), Path(tempfile.mkdtemp(prefix="eureka-raft-settings-"))
-    place = Place(report, Theirs(root, directory) if options.reference else Ours(root, binary, directory), directory)
+    watch = Watch()
+    site = Theirs(root, directory, watch) if options.reference else Ours(root, binary, directory, watch)
+    place = Place(report, site, directory, watch)
     try:
         place.tell(chosen)
     except GaveUp:
@@ -80,6 +82,21 @@ def parse_arguments(words):
     return parser.parse_args(words)
 
 
+class Watch:
+    """Sees what passes the proxies, and changes nothing: which encodings were asked for, and which came."""
+
+    def __init__(self):
+        self.encodings = set()
+
+    def instead(self, _request):
+        return None
+
+    def answer(self, request, answer):
+        if request.method == "GET":
+            self.encodings.add((request.headers.get("accept-encoding", ""), answer.headers.get("content-encoding", "")))
+        return answer
+
+
 @dataclass
 class Place:
     """Where it happens, and what every client there goes through."""
@@ -87,6 +104,7 @@ class Place:
     report: Report
     site: object
     directory: Path
+    watch: Watch
     # When the present client was started: the journal has those before it, too.
     since: float = 0.0
 
@@ -111,6 +129,7 @@ class Place:
     def start(self, kind, *settings, environment=None):
         """The client of `kind` with `settings`, each a pair of names."""
         self.since = time.time()
+        self.watch.encodings.clear()
         ours = [f"-D{spring if kind.name.startswith('spring') else netflix}" for netflix, spring in settings]
         command = (kind.command[0], *ours, *kind.command[1:])
         changed = replace(kind, command=command, environment={**kind.environment, **(environment or {})})
@@ -124,6 +143,7 @@ class Place:
             ("keeps what is UP alone: another goes and comes back", self.only_up),
             ("getInstancesByVipAddress, also of a secure vip", self.by_vip),
             ("getInstancesById", self.by_id),
+            ("told not to use gzip", self.gzip),
             ("a health check handler says DOWN, then UP", self.health),
         )
         for what, step in steps:
@@ -159,6 +179,12 @@ class Place:
     def by_id(self, client):
         require(ids(client, "id/two-1") == ["two-1"], f"it finds {ids(client, 'id/two-1')}")
         return "two-1"
+
+    def gzip(self, _client):
+        """The setting changes nothing in these releases: what counts is that it gets what it asks for."""
+        seen = sorted(self.watch.encodings)
+        require(all(("gzip" in asked) == (came == "gzip") for asked, came in seen), f"asked for and got {seen}")
+        return "asks for it all the same, and gets it" if seen[0][0] else "does not ask, and gets none"
 
     def health(self, client):
         for status in ("DOWN", "UP"):
