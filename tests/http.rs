@@ -17,6 +17,8 @@ mod changes;
 mod connections;
 #[path = "http/delta.rs"]
 mod delta;
+#[path = "http/methods.rs"]
+mod methods;
 #[path = "http/negotiation.rs"]
 mod negotiation;
 #[path = "http/operations.rs"]

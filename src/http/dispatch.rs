@@ -72,7 +72,7 @@ async fn handled(
         _ => limits.body_bytes_max,
     };
     if request.method() == Method::OPTIONS {
-        let mut reply = reply::empty(StatusCode::NO_CONTENT);
+        let mut reply = reply::empty(StatusCode::OK);
         let allow = HeaderValue::from_static(methods.0);
         reply.headers_mut().insert(ALLOW, allow);
         return Ok(reply);
@@ -124,9 +124,9 @@ async fn read(app: &Arc<App>, route: Route, call: &Call) -> Result<Reply, ApiErr
         Route::HealthCheck => Ok(status::health_check(app)),
         Route::Live => Ok(status::live(app)),
         Route::Ready => Ok(status::ready(app, call)),
-        Route::Metrics => status::metrics(app).await,
-        Route::NodeStatus => Ok(status::node_status(app)),
-        Route::Members => Ok(status::members(app)),
+        Route::Metrics => status::metrics(app, call).await,
+        Route::NodeStatus => Ok(status::node_status(app, call)),
+        Route::Members => Ok(status::members(app, call)),
         Route::Snapshot => backup::backup(app).await,
         Route::Changes => changes::changes(app, call).await,
         Route::Page => page::page(app, call).await,

@@ -32,7 +32,7 @@ enum Verdict {
 /// POST `peerreplication/batch`: 200 and one status an item, in order (`PeerReplicationResource.java:78`).
 /// 503 if any item was not carried out or may not have been.
 pub(super) async fn batch(app: &App, call: &Call) -> Result<Reply, ApiError> {
-    let format = call.format()?;
+    let format = call.accepted()?.one;
     let (verdicts, commands) = ordered(decoded(app, call, format)?);
     let written = match commands.is_empty() {
         true => Vec::new(),

@@ -17,7 +17,7 @@ use hyper::{Method, Request, Uri};
 
 use crate::node::{Consistency, ReadOptions};
 use crate::registry::Origin;
-use crate::wire::{Form, Format, negotiate};
+use crate::wire::{Accepted, Form, negotiate};
 
 use super::error::ApiError;
 use super::query::{BadQuery, Query};
@@ -75,19 +75,13 @@ impl Call {
         Query(self.uri.query().unwrap_or_default())
     }
 
-    /// The format the client wants its answer in.
+    /// The formats the client wants its answer in.
     ///
     /// # Errors
     /// [`ApiError::NotAcceptable`].
-    pub(super) fn format(&self) -> Result<Format, ApiError> {
-        let mut values = self.headers.get_all(ACCEPT).iter();
-        let first = values.next().and_then(|value| value.to_str().ok());
-        let mut accept = first.map(Cow::Borrowed);
-        for more in values.filter_map(|value| value.to_str().ok()) {
-            let so_far = accept.unwrap_or_default();
-            accept = Some(Cow::Owned(format!("{so_far},{more}")));
-        }
-        Ok(negotiate(accept.as_deref())?)
+    pub(super) fn accepted(&self) -> Result<Accepted, ApiError> {
+        let lines = self.headers.get_all(ACCEPT).iter();
+        Ok(negotiate(lines.filter_map(|line| line.to_str().ok()))?)
     }
 
     /// How much of each instance the client wants.
@@ -104,7 +98,7 @@ impl Call {
         }
     }
 
-    /// Whether the client takes gzip: named, and not with `q=0`.
+    /// Whether the client takes gzip: named, by its old name too (RFC 9110, 8.4.1.3), and not with `q=0`.
     pub(super) fn accepts_gzip(&self) -> bool {
         self.header(&ACCEPT_ENCODING)
             .is_some_and(|value| value.split(',').any(names_gzip))
@@ -153,15 +147,9 @@ impl Call {
     /// The `lastDirtyTimestamp` of the query, ms. A negative one is older than any record: 0.
     ///
     /// # Errors
-    /// [`ApiError::BadRequest`] if it is there and no 64-bit integer, as Java's `Long` parses it.
+    /// [`ApiError::BadRequest`], see [`Query::last_dirty_ms`].
     pub(super) fn last_dirty_ms(&self) -> Result<Option<u64>, ApiError> {
-        let Some(text) = self.parameter("lastDirtyTimestamp")? else {
-            return Ok(None);
-        };
-        let value: i64 = text
-            .parse()
-            .map_err(|_| ApiError::BadRequest("lastDirtyTimestamp is milliseconds"))?;
-        Ok(Some(u64::try_from(value).unwrap_or(0)))
+        Ok(self.query().last_dirty_ms()?)
     }
 
     /// The body without its compression, within `bytes_max`.
@@ -179,8 +167,12 @@ impl Call {
 }
 
 impl From<BadQuery> for ApiError {
-    fn from(_: BadQuery) -> Self {
-        Self::BadRequest("the query is not UTF-8")
+    fn from(refusal: BadQuery) -> Self {
+        Self::BadRequest(match refusal {
+            BadQuery::NotUtf8 => "the query is not UTF-8",
+            BadQuery::NotATime => "lastDirtyTimestamp is milliseconds",
+            BadQuery::TooManyEntries => "more metadata entries than an instance may have",
+        })
     }
 }
 
@@ -189,7 +181,9 @@ fn names_gzip(coding: &str) -> bool {
     let refused = parameters
         .split_once('=')
         .is_some_and(|(_, weight)| weight.trim().parse() == Ok(0.0_f32));
-    name.trim().eq_ignore_ascii_case("gzip") && !refused
+    let name = name.trim();
+    let is_gzip = name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip");
+    is_gzip && !refused
 }
 
 fn gunzip(body: &[u8], bytes_max: usize) -> Result<Bytes, ApiError> {

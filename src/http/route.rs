@@ -111,7 +111,7 @@ impl Route {
     ///
     /// # Errors
     /// [`BadPath`] for an escape that is none or gives no UTF-8, a control character, a backslash, or
-    /// a name longer than [`MAX_NAME_BYTES`] once decoded.
+    /// a name longer than [`MAX_NAME_BYTES`] once decoded, an application's also in upper case.
     pub(super) fn parse(path: &str) -> Result<Self, BadPath> {
         let mut segments = path
             .split('/')
@@ -256,7 +256,12 @@ fn without_matrix(segment: &str) -> &str {
 }
 
 fn app_name(segment: &str) -> Result<AppName, BadPath> {
-    Ok(AppName::new(&decoded(segment)?))
+    let name = AppName::new(&decoded(segment)?);
+    // Some letters grow, and the grown name has to be one that can be asked for.
+    if name.as_str().len() > MAX_NAME_BYTES {
+        return Err(BadPath);
+    }
+    Ok(name)
 }
 
 fn instance_id(segment: &str) -> Result<InstanceId, BadPath> {

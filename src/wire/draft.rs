@@ -185,14 +185,27 @@ impl Entries {
         let value = boxed(value);
         match self.0.iter_mut().find(|(known, _)| **known == *key) {
             Some(known) => known.1 = value,
-            None => self.0.push((boxed(key), value)),
+            None => {
+                self.make_room();
+                self.0.push((boxed(key), value));
+            }
         }
     }
 
-    fn into_checked(self) -> Result<Vec<Entry>, RegistrationError> {
+    /// Doubles, but never beyond what there may be: many small entries are the dearest of all bodies.
+    fn make_room(&mut self) {
+        let held = self.0.len();
+        if held == self.0.capacity() {
+            let most = MAX_METADATA_ENTRIES + 1 - held;
+            self.0.reserve_exact(held.max(4).min(most));
+        }
+    }
+
+    fn into_checked(mut self) -> Result<Vec<Entry>, RegistrationError> {
         if self.0.len() > MAX_METADATA_ENTRIES {
             return Err(RegistrationError::TooMuchMetadata);
         }
+        self.0.shrink_to_fit();
         Ok(self.0)
     }
 }
@@ -275,6 +288,7 @@ impl<'a> Draft<'a> {
             return Err(RegistrationError::MissingIpAddress);
         }
         self.check_app(path_app)?;
+        check_length("appGroupName", self.text(TextField::AppGroupName))?;
         match &self.data_center {
             None => return Err(RegistrationError::MissingDataCenter),
             Some(found) if found.kind.is_none() => {
@@ -295,6 +309,8 @@ impl<'a> Draft<'a> {
         check_name("app", app)?;
         check_name("app", path_app)?;
         let (expected, found) = (path_app.to_uppercase(), app.to_uppercase());
+        // Some letters grow; the name that stays is the one that others have to be able to ask for.
+        check_name("app", &found)?;
         if expected != found {
             return Err(RegistrationError::MismatchedAppName { expected, found });
         }
@@ -349,12 +365,17 @@ impl DraftDataCenter {
 
 /// A name that is too long, or that no terminal, log or path can carry, is refused.
 fn check_name(field: &'static str, name: &str) -> Result<(), RegistrationError> {
+    check_length(field, name)?;
+    if name.chars().any(char::is_control) {
+        return Err(RegistrationError::ControlCharacter { field });
+    }
+    Ok(())
+}
+
+fn check_length(field: &'static str, name: &str) -> Result<(), RegistrationError> {
     if name.len() > MAX_NAME_BYTES {
         let bytes = name.len();
         return Err(RegistrationError::NameTooLong { field, bytes });
-    }
-    if name.chars().any(char::is_control) {
-        return Err(RegistrationError::ControlCharacter { field });
     }
     Ok(())
 }

@@ -12,7 +12,9 @@ use serde_json::value::RawValue;
 
 use crate::registry::{LeaseTerms, Port};
 
-use super::draft::{DataCenterKind, Draft, DraftDataCenter, Entries, Field, TextField};
+use super::draft::{
+    DataCenterKind, Draft, DraftDataCenter, Entries, Field, MAX_NAME_BYTES, TextField,
+};
 use super::scalar::{self, MAX_DEPTH};
 
 /// Decodes `{"instance":{…}}`. What follows the closing brace is ignored, as Eureka does.
@@ -21,7 +23,7 @@ use super::scalar::{self, MAX_DEPTH};
 /// A sentence, if it is no such document; in Eureka's answer all are the same.
 pub(super) fn registration(text: &str) -> Result<Draft<'_>, String> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let Root(draft) = Root::deserialize(&mut json).map_err(|error| error.to_string())?;
+    let Root(draft) = Root::deserialize(&mut json).map_err(|error| scalar::sentence(&error))?;
     Ok(draft)
 }
 
@@ -52,8 +54,12 @@ macro_rules! object {
                     ) -> Result<Self::Value, A::Error> {
                         $body
                     }
+                    /// Serde's own words would quote the whole text, escaped.
+                    fn visit_str<E: Error>(self, _: &str) -> Result<Self::Value, E> {
+                        Err(E::custom(concat!("a text in place of ", $expecting)))
+                    }
                 }
-                json.deserialize_map(Object)
+                json.deserialize_any(Object)
             }
         }
     };
@@ -136,7 +142,12 @@ fn set<'de, A: MapAccess<'de>>(
         // Upper-cased from JSON only (`EurekaJacksonCodec`), not from XML.
         Field::Text(TextField::AppGroupName) => {
             if let Some(text) = scalar_of(map)? {
-                draft.set(TextField::AppGroupName, text.to_uppercase().into());
+                // Over the limit it is refused as it is: some letters grow threefold.
+                let group = match text.len() {
+                    0..=MAX_NAME_BYTES => text.to_uppercase().into(),
+                    _ => text,
+                };
+                draft.set(TextField::AppGroupName, group);
             }
         }
         Field::Text(field) => {
@@ -197,26 +208,17 @@ struct Key<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'de> Visitor<'de> for Text {
-            type Value = Key<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key")
-            }
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Key(Cow::Borrowed(text)))
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Key(Cow::Owned(text.to_owned())))
-            }
+        match Raw::deserialize(json)? {
+            Raw::Text(key) => Ok(Self(key)),
+            Raw::Null | Raw::Nested(_) => Err(D::Error::custom("a key is no text")),
         }
-        json.deserialize_str(Text)
     }
 }
 
 /// Any value: a string unescaped, a number or flag as it was written, an object or array unread.
 ///
-/// Numbers as text, because metadata shows `1.10` as the client wrote it.
+/// Numbers as text, because metadata shows `1.10` as the client wrote it. Strings by our own hand,
+/// because serde_json collects an escaped one in a buffer that grows to twice its length and stays.
 pub(super) enum Raw<'a> {
     Null,
     Text(Cow<'a, str>),
@@ -233,15 +235,65 @@ impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
                 Err(D::Error::custom("nested too deeply"))
             }
             [b'{' | b'[', ..] => Ok(Self::Nested(raw)),
-            [b'"', inner @ .., b'"'] if !inner.contains(&b'\\') => {
-                Ok(Self::Text(Cow::Borrowed(&text[1..text.len() - 1])))
-            }
-            [b'"', ..] => serde_json::from_str(text)
-                .map(|text: String| Self::Text(Cow::Owned(text)))
+            [b'"', .., b'"'] => unescaped(&text[1..text.len() - 1])
+                .map(Self::Text)
                 .map_err(D::Error::custom),
             _ => Ok(Self::Text(Cow::Borrowed(text))),
         }
     }
+}
+
+/// The text of a valid JSON string, given without its quotes. Asks for no more than its length.
+fn unescaped(quoted: &str) -> Result<Cow<'_, str>, &'static str> {
+    let Some(first) = quoted.find('\\') else {
+        return Ok(Cow::Borrowed(quoted));
+    };
+    let mut text = String::with_capacity(quoted.len());
+    let (plain, mut rest) = quoted.split_at(first);
+    text.push_str(plain);
+    while let Some(escape) = rest.strip_prefix('\\') {
+        let (letter, after) = escaped(escape)?;
+        text.push(letter);
+        let next = after.find('\\').unwrap_or(after.len());
+        text.push_str(&after[..next]);
+        rest = &after[next..];
+    }
+    Ok(Cow::Owned(text))
+}
+
+/// The letter that the escape after a backslash means, and what follows it.
+fn escaped(escape: &str) -> Result<(char, &str), &'static str> {
+    let letter = match escape.bytes().next() {
+        Some(byte @ (b'"' | b'\\' | b'/')) => char::from(byte),
+        Some(b'b') => '\u{8}',
+        Some(b'f') => '\u{c}',
+        Some(b'n') => '\n',
+        Some(b'r') => '\r',
+        Some(b't') => '\t',
+        Some(b'u') => return unicode(&escape[1..]),
+        _ => return Err("an escape that is none"),
+    };
+    Ok((letter, &escape[1..]))
+}
+
+/// The letter of `1F642` and the like: four digits, or twice four of a pair.
+fn unicode(digits: &str) -> Result<(char, &str), &'static str> {
+    const HALF: &str = "half a character";
+    let (unit, rest) = utf16_unit(digits)?;
+    if let Some(letter) = char::from_u32(u32::from(unit)) {
+        return Ok((letter, rest));
+    }
+    let (low, rest) = utf16_unit(rest.strip_prefix("\\u").ok_or(HALF)?)?;
+    match char::decode_utf16([unit, low]).next() {
+        Some(Ok(letter)) => Ok((letter, rest)),
+        _ => Err(HALF),
+    }
+}
+
+fn utf16_unit(digits: &str) -> Result<(u16, &str), &'static str> {
+    let (four, rest) = digits.split_at_checked(4).ok_or("an escape cut short")?;
+    let unit = u16::from_str_radix(four, 16).map_err(|_| "an escape that is none")?;
+    Ok((unit, rest))
 }
 
 /// How deep a valid JSON value nests.

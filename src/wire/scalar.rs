@@ -3,6 +3,8 @@
 //! Owns the rules by which text becomes a number, a flag or a status, for JSON and XML alike. It may
 //! not know which field it reads: each field has its own answer to [`Integer::Garbage`].
 
+use std::fmt::{self, Write as _};
+
 use crate::registry::{InstanceStatus, LeaseTerms};
 
 /// How deep a document may nest, in any part of it: Eureka's own nest five deep.
@@ -114,4 +116,28 @@ pub(super) fn set_lease(lease: &mut LeaseTerms, name: &str, text: &str) -> Resul
 pub(super) fn excerpt(text: &str) -> String {
     const LETTERS: usize = 40;
     text.chars().take(LETTERS).collect()
+}
+
+/// The beginning of what a parser says of a document. It may quote all of it, each letter as an
+/// escape, which would cost several times the document.
+pub(super) fn sentence(error: &impl fmt::Display) -> String {
+    let mut beginning = Beginning(String::new());
+    // An error here is the end of the room, and wanted.
+    let _ = write!(beginning, "{error}");
+    beginning.0
+}
+
+/// A text that takes no more once it is long enough for a log line.
+struct Beginning(String);
+
+impl fmt::Write for Beginning {
+    fn write_str(&mut self, more: &str) -> fmt::Result {
+        const BYTES: usize = 200;
+        let room = BYTES.saturating_sub(self.0.len());
+        self.0.push_str(&more[..more.floor_char_boundary(room)]);
+        if more.len() > room {
+            return Err(fmt::Error);
+        }
+        Ok(())
+    }
 }

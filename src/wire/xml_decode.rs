@@ -21,7 +21,9 @@ use super::xml_names;
 /// # Errors
 /// A sentence, if it is no such document; in Eureka's answer all are the same.
 pub(super) fn registration(text: &str) -> Result<Draft<'_>, String> {
-    if text.chars().any(|letter| !is_legal(letter)) {
+    // Looked at by letters only if some byte may begin an illegal one: hardly any body does.
+    let doubtful = |byte: u8| byte < b' ' && !b"\t\n\r".contains(&byte) || byte == 0xef;
+    if text.bytes().any(doubtful) && !text.chars().all(is_legal) {
         return Err("a character that XML does not have".to_owned());
     }
     let mut xml = Cursor::new(text);
@@ -61,7 +63,7 @@ fn set<'a>(
 fn port(port: &mut Port, element: &BytesStart<'_>, xml: &mut Cursor<'_>) -> Result<(), String> {
     let enabled = element
         .try_get_attribute("enabled")
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| scalar::sentence(&error))?;
     if let Some(enabled) = enabled {
         port.enabled = scalar::flag(&enabled.value);
     }
@@ -113,31 +115,60 @@ fn metadata(xml: &mut Cursor<'_>) -> Result<Entries, String> {
 struct Cursor<'a> {
     reader: Reader<&'a [u8]>,
     depth: usize,
+    /// The element just opened was `<such/>`: its end comes next. The reader could tell it as two
+    /// events itself, but copies the name for it.
+    empty: bool,
+}
+
+/// A part of the document that means something.
+enum Part<'a> {
+    Open(BytesStart<'a>),
+    Close,
+    Text(Cow<'a, str>),
 }
 
 impl<'a> Cursor<'a> {
     fn new(text: &'a str) -> Self {
-        let mut reader = Reader::from_str(text);
-        reader.config_mut().expand_empty_elements = true;
-        Self { reader, depth: 0 }
+        Self {
+            reader: Reader::from_str(text),
+            depth: 0,
+            empty: false,
+        }
     }
 
-    /// The next event that is part of the document, counting depth.
-    fn next(&mut self) -> Result<Event<'a>, String> {
+    /// The next part of the document, counting depth.
+    fn next(&mut self) -> Result<Part<'a>, String> {
+        if std::mem::take(&mut self.empty) {
+            self.depth -= 1;
+            return Ok(Part::Close);
+        }
         loop {
-            let event = self.reader.read_event().map_err(|e| e.to_string())?;
-            match &event {
-                Event::Start(_) if self.depth == MAX_DEPTH => {
+            let event = self.reader.read_event();
+            let event = event.map_err(|error| scalar::sentence(&error))?;
+            return Ok(match event {
+                Event::Start(_) | Event::Empty(_) if self.depth == MAX_DEPTH => {
                     return Err("nested too deeply".to_owned());
                 }
-                Event::Start(_) => self.depth += 1,
-                Event::End(_) => self.depth -= 1,
+                Event::Start(element) => {
+                    self.depth += 1;
+                    Part::Open(element)
+                }
+                Event::Empty(element) => {
+                    self.depth += 1;
+                    self.empty = true;
+                    Part::Open(element)
+                }
+                Event::End(_) => {
+                    self.depth -= 1;
+                    Part::Close
+                }
+                Event::Text(text) => Part::Text(text.xml10_content()),
+                Event::CData(text) => Part::Text(text.xml10_content()),
+                Event::GeneralRef(reference) => Part::Text(resolve(&reference)?),
+                Event::Comment(_) | Event::PI(_) | Event::Decl(_) => continue,
                 Event::DocType(_) => return Err("a document type".to_owned()),
                 Event::Eof => return Err("the document ends early".to_owned()),
-                Event::Comment(_) | Event::PI(_) | Event::Decl(_) => continue,
-                _ => {}
-            }
-            return Ok(event);
+            });
         }
     }
 
@@ -145,10 +176,10 @@ impl<'a> Cursor<'a> {
     fn child(&mut self) -> Result<Option<BytesStart<'a>>, String> {
         loop {
             match self.next()? {
-                Event::Start(element) => return Ok(Some(element)),
-                Event::End(_) => return Ok(None),
-                Event::Text(text) if text.trim().is_empty() => {}
-                _ => return Err("text between elements".to_owned()),
+                Part::Open(element) => return Ok(Some(element)),
+                Part::Close => return Ok(None),
+                Part::Text(text) if text.trim().is_empty() => {}
+                Part::Text(_) => return Err("text between elements".to_owned()),
             }
         }
     }
@@ -157,17 +188,11 @@ impl<'a> Cursor<'a> {
     fn text(&mut self) -> Result<Cow<'a, str>, String> {
         let mut whole = Cow::Borrowed("");
         loop {
-            let part = match self.next()? {
-                Event::End(_) => return Ok(whole),
-                Event::Text(text) => text.xml10_content(),
-                Event::CData(text) => text.xml10_content(),
-                Event::GeneralRef(reference) => resolve(&reference)?,
-                _ => return Err("an element in place of text".to_owned()),
-            };
-            if whole.is_empty() {
-                whole = part;
-            } else {
-                whole.to_mut().push_str(&part);
+            match self.next()? {
+                Part::Close => return Ok(whole),
+                Part::Text(part) if whole.is_empty() => whole = part,
+                Part::Text(part) => whole.to_mut().push_str(&part),
+                Part::Open(_) => return Err("an element in place of text".to_owned()),
             }
         }
     }
@@ -184,7 +209,10 @@ impl<'a> Cursor<'a> {
 
 /// What a reference stands for: a character by number, or one of XML's own five.
 fn resolve<'a>(reference: &BytesRef<'_>) -> Result<Cow<'a, str>, String> {
-    match reference.resolve_char_ref().map_err(|e| e.to_string())? {
+    match reference
+        .resolve_char_ref()
+        .map_err(|error| scalar::sentence(&error))?
+    {
         Some(letter) if is_legal(letter) => Ok(Cow::Owned(letter.to_string())),
         Some(_) => Err("a character that XML does not have".to_owned()),
         None => resolve_xml_entity(reference)

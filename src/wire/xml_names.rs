@@ -7,6 +7,8 @@
 //! XStream leaves `:` and letters newer than the fourth edition bare, and one such key makes Python's
 //! and Go's parsers refuse the whole document. Those are escaped here; decoders read them all the same.
 
+use super::scalar;
+
 /// Letters beyond ASCII that both editions of XML 1.0 allow everywhere in a name: the blocks in use.
 const LETTERS: [(char, char); 27] = [
     ('\u{c0}', '\u{d6}'),
@@ -65,7 +67,8 @@ pub(super) fn decode(name: &str) -> Result<String, String> {
     let mut rest = name;
     while let Some(letter) = rest.chars().next() {
         if let Some(hex) = rest.strip_prefix("_.") {
-            units.push(unit(hex).ok_or_else(|| format!("bad escape in the name {name:?}"))?);
+            let bad = || format!("bad escape in the name {}", scalar::excerpt(name));
+            units.push(unit(hex).ok_or_else(bad)?);
             rest = &hex[4..];
             continue;
         }
