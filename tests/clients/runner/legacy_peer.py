@@ -184,6 +184,7 @@ class Tale:
         return f"on both nodes after {seconds:.1f} s; {leader_of(self.site.running())[0].name} leads now"
 
     def cancels(self):
+        self.ours_show("STAYS", lambda one: one.status, "UP")
         self.theirs("STAYS").cancel()
         self.ours_show("STAYS", lambda one: one, None)
         return "gone from every node"
