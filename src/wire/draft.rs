@@ -229,8 +229,12 @@ impl Default for Draft<'_> {
 }
 
 impl<'a> Draft<'a> {
-    /// Sets a text, which may be empty.
+    /// Sets a text, which may be empty. An empty host name leaves the one there was
+    /// (`InstanceInfo.Builder.setHostName`).
     pub(super) fn set(&mut self, field: TextField, text: Cow<'a, str>) {
+        if field == TextField::HostName && text.is_empty() {
+            return;
+        }
         self.texts[field as usize] = Some(text);
     }
 

@@ -82,8 +82,12 @@ object!(Body<'de>, "an instance", |map| {
 object!(Lease, "a lease", |map| {
     let mut terms = LeaseTerms::default();
     while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
-        if let Raw::Text(text) = map.next_value::<Raw<'de>>()? {
-            scalar::set_lease(&mut terms, &key, &text).map_err(A::Error::custom)?;
+        let value = map.next_value::<Raw<'de>>()?;
+        if !scalar::is_lease_term(&key) {
+            continue;
+        }
+        if let Some(seconds) = value.int32(&key).map_err(A::Error::custom)? {
+            scalar::set_lease(&mut terms, &key, seconds);
         }
     }
     Ok(Lease(terms))
@@ -92,16 +96,23 @@ object!(Lease, "a lease", |map| {
 object!(DraftDataCenter, "a data center", |map| {
     let mut center = DraftDataCenter::default();
     let mut metadata: Option<&'de RawValue> = None;
+    let mut amazon = false;
     while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
         match (&*key, map.next_value::<Raw<'de>>()?) {
-            ("name", Raw::Text(name)) => {
-                center.kind = Some(DataCenterKind::named(&name).map_err(A::Error::custom)?);
-            }
             ("name", Raw::Nested(_)) => return Err(A::Error::custom("name is no text")),
+            ("name", value) => {
+                let named = value.text().map(|name| json_kind(&name)).transpose();
+                center.kind = named.map_err(A::Error::custom)?;
+            }
+            ("@class", Raw::Text(class)) => amazon = class == AMAZON_CLASS,
             ("metadata", Raw::Nested(raw)) => metadata = Some(raw),
             ("metadata", Raw::Null) => metadata = None,
             _ => {}
         }
+    }
+    // Eureka's class for Amazon says so whatever its name is.
+    if amazon {
+        center.kind = Some(DataCenterKind::Amazon);
     }
     // Other data centers' metadata is dropped unread, as Eureka's parser does: hence only now.
     if let (Some(DataCenterKind::Amazon), Some(raw)) = (center.kind, metadata) {
@@ -110,13 +121,27 @@ object!(DraftDataCenter, "a data center", |map| {
     Ok(center)
 });
 
+const AMAZON_CLASS: &str = "com.netflix.appinfo.AmazonInfo";
+
+/// Jackson also takes the place of a name in `DataCenterInfo.Name`, as a number or a string.
+fn json_kind(name: &str) -> Result<DataCenterKind, String> {
+    match name.trim() {
+        "0" => Ok(DataCenterKind::Netflix),
+        "1" => Ok(DataCenterKind::Amazon),
+        "2" => Ok(DataCenterKind::MyOwn),
+        name => DataCenterKind::named(name),
+    }
+}
+
 object!(Entries, "a flat metadata object", |map| {
     let mut entries = Entries::default();
     while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
-        match map.next_value::<Raw<'de>>()? {
-            Raw::Text(value) => entries.put(key, value),
-            Raw::Null => {}
-            Raw::Nested(_) => return Err(A::Error::custom("nested metadata")),
+        let value = map.next_value::<Raw<'de>>()?;
+        if let Raw::Nested(_) = value {
+            return Err(A::Error::custom("nested metadata"));
+        }
+        if let Some(value) = value.text() {
+            entries.put(key, value);
         }
     }
     Ok(entries)
@@ -152,25 +177,23 @@ fn set<'de, A: MapAccess<'de>>(
             .next_value::<PortChange>()?
             .apply(&mut draft.secure_port),
         Field::CountryId => {
-            if let Some(text) = scalar_of(map)? {
-                let id = scalar::int32("countryId", &text).map_err(A::Error::custom)?;
-                draft.country_id = id.unwrap_or(0);
+            let id = map.next_value::<Raw<'de>>()?.int32("countryId");
+            if let Some(id) = id.map_err(A::Error::custom)? {
+                draft.country_id = id;
             }
         }
-        Field::DataCenter => draft.data_center = map.next_value()?,
+        Field::DataCenter => replace(&mut draft.data_center, map.next_value()?),
         Field::Lease => {
-            let lease: Option<Lease> = map.next_value()?;
-            draft.lease = lease.map(|Lease(terms)| terms).unwrap_or_default();
+            if let Some(Lease(terms)) = map.next_value()? {
+                draft.lease = terms;
+            }
         }
         Field::Metadata => {
-            let entries: Option<Entries> = map.next_value()?;
-            draft.metadata = entries.unwrap_or_default();
-        }
-        Field::LastDirty => {
-            if let Some(text) = scalar_of(map)? {
-                draft.last_dirty_ms = scalar::timestamp(&text).map_err(A::Error::custom)?;
+            if let Some(entries) = map.next_value()? {
+                draft.metadata = entries;
             }
         }
+        Field::LastDirty => replace(&mut draft.last_dirty_ms, time_of(map)?),
         Field::Unknown => {
             map.next_value::<Raw<'de>>()?;
         }
@@ -181,9 +204,27 @@ fn set<'de, A: MapAccess<'de>>(
 /// The next value of a field that holds text, a number or a flag; null is `None`.
 fn scalar_of<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Cow<'de, str>>, A::Error> {
     match map.next_value::<Raw<'de>>()? {
-        Raw::Text(text) => Ok(Some(text)),
+        Raw::Nested(_) => Err(A::Error::custom(NESTED)),
+        value => Ok(value.text()),
+    }
+}
+
+/// The next value as a time in ms. A string that is none is 0, the oldest of all, as in Jackson.
+fn time_of<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<u64>, A::Error> {
+    match map.next_value::<Raw<'de>>()? {
         Raw::Null => Ok(None),
-        Raw::Nested(_) => Err(A::Error::custom("an object or array in place of a value")),
+        Raw::Nested(_) => Err(A::Error::custom(NESTED)),
+        Raw::Text(text) => Ok(Some(scalar::past(scalar::quoted_int64(&text)))),
+        Raw::Bare("true") => Ok(Some(1)),
+        Raw::Bare("false") => Ok(Some(0)),
+        Raw::Bare(number) => scalar::timestamp(number).map_err(A::Error::custom),
+    }
+}
+
+/// Null is as good as nothing: what was said before stays.
+fn replace<T>(place: &mut Option<T>, value: Option<T>) {
+    if value.is_some() {
+        *place = value;
     }
 }
 
@@ -193,6 +234,8 @@ fn assign<T>(place: &mut T, text: Option<Cow<'_, str>>, read: impl Fn(&str) -> T
     }
 }
 
+const NESTED: &str = "an object or array in place of a value";
+
 /// A key, borrowed from the document unless it is escaped.
 struct Key<'a>(Cow<'a, str>);
 
@@ -200,7 +243,7 @@ impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
         match Raw::deserialize(json)? {
             Raw::Text(key) => Ok(Self(key)),
-            Raw::Null | Raw::Nested(_) => Err(D::Error::custom("a key is no text")),
+            _ => Err(D::Error::custom("a key is no text")),
         }
     }
 }
@@ -211,8 +254,41 @@ impl<'de> Deserialize<'de> for Key<'de> {
 /// because serde_json collects an escaped one in a buffer that grows to twice its length and stays.
 enum Raw<'a> {
     Null,
+    Bare(&'a str),
     Text(Cow<'a, str>),
     Nested(&'a RawValue),
+}
+
+impl<'a> Raw<'a> {
+    /// The text of a string, number or flag.
+    fn text(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Bare(text) => Some(Cow::Borrowed(text)),
+            Self::Null | Self::Nested(_) => None,
+        }
+    }
+
+    /// The integer it means to Jackson's `getValueAsInt`; null is `None`.
+    fn int32(&self, name: &str) -> Result<Option<i32>, String> {
+        match self {
+            Self::Null => Ok(None),
+            Self::Nested(_) => Err(NESTED.to_owned()),
+            Self::Text(text) => Ok(Some(scalar::quoted_int32(text))),
+            Self::Bare("true") => Ok(Some(1)),
+            Self::Bare(number) => Ok(Some(scalar::int32(name, number)?.unwrap_or(0))),
+        }
+    }
+
+    /// The flag it means: `true`, also as a string and in any case, or an integer other than 0.
+    fn flag(&self) -> Result<bool, String> {
+        match self {
+            Self::Null => Ok(false),
+            Self::Nested(_) => Err(NESTED.to_owned()),
+            Self::Text(text) => Ok(scalar::is_word(text, "true")),
+            Self::Bare(text) => Ok(scalar::bare_flag(text)),
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for Raw<'de> {
@@ -228,7 +304,7 @@ impl<'de> Deserialize<'de> for Raw<'de> {
             [b'"', .., b'"'] => unescaped(&text[1..text.len() - 1])
                 .map(Self::Text)
                 .map_err(D::Error::custom),
-            _ => Ok(Self::Text(Cow::Borrowed(text))),
+            _ => Ok(Self::Bare(text)),
         }
     }
 }
@@ -266,18 +342,20 @@ fn escaped(escape: &str) -> Result<(char, &str), &'static str> {
     Ok((letter, &escape[1..]))
 }
 
-/// The letter of `1F642` and the like: four digits, or twice four of a pair.
+/// The letter of `1F642` and the like: four digits, or twice four of a pair. Half a pair is `?`, as
+/// Java's encoder writes it.
 fn unicode(digits: &str) -> Result<(char, &str), &'static str> {
-    const HALF: &str = "half a character";
     let (unit, rest) = utf16_unit(digits)?;
     if let Some(letter) = char::from_u32(u32::from(unit)) {
         return Ok((letter, rest));
     }
-    let (low, rest) = utf16_unit(rest.strip_prefix("\\u").ok_or(HALF)?)?;
-    match char::decode_utf16([unit, low]).next() {
-        Some(Ok(letter)) => Ok((letter, rest)),
-        _ => Err(HALF),
+    if let Some(low) = rest.strip_prefix("\\u") {
+        let (low, after) = utf16_unit(low)?;
+        if let Some(Ok(letter)) = char::decode_utf16([unit, low]).next() {
+            return Ok((letter, after));
+        }
     }
+    Ok(('?', rest))
 }
 
 fn utf16_unit(digits: &str) -> Result<(u16, &str), &'static str> {
@@ -318,26 +396,19 @@ impl PortChange {
         port.number = self.number.unwrap_or(port.number);
         port.enabled = self.enabled.unwrap_or(port.enabled);
     }
-
-    /// Garbage is port 0, as in Jackson's `getValueAsInt`.
-    fn set_number(&mut self, text: &str) -> Result<(), String> {
-        self.number = Some(scalar::int32("port", text)?.unwrap_or(0));
-        Ok(())
-    }
 }
 
 object!(PortObject, "a port", |map| {
     let mut change = PortChange::default();
     while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
-        // Inside a port, null is not absent: 0 and false.
-        match (&*key, map.next_value::<Raw<'de>>()?) {
-            ("$", Raw::Text(text)) => change.set_number(&text).map_err(A::Error::custom)?,
-            ("$", Raw::Null) => change.number = Some(0),
-            ("@enabled", Raw::Text(text)) => change.enabled = Some(scalar::flag(&text)),
-            ("@enabled", Raw::Null) => change.enabled = Some(false),
-            ("$" | "@enabled", Raw::Nested(_)) => {
-                return Err(A::Error::custom("an object or array in a port"));
+        let value = map.next_value::<Raw<'de>>()?;
+        match &*key {
+            // Inside a port, null is not absent: 0 and false.
+            "$" => {
+                let number = value.int32("port").map_err(A::Error::custom)?;
+                change.number = Some(number.unwrap_or(0));
             }
+            "@enabled" => change.enabled = Some(value.flag().map_err(A::Error::custom)?),
             _ => {}
         }
     }
@@ -349,16 +420,14 @@ struct PortObject(PortChange);
 impl<'de> Deserialize<'de> for PortChange {
     /// The object Eureka writes, or the bare number of older clients and hand-written ones.
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        let mut change = Self::default();
         match Raw::deserialize(json)? {
-            Raw::Null => {}
-            Raw::Text(text) => change.set_number(&text).map_err(D::Error::custom)?,
-            Raw::Nested(raw) => {
-                let PortObject(inner) =
-                    serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
-                change = inner;
-            }
+            Raw::Nested(raw) => serde_json::from_str(raw.get())
+                .map(|PortObject(change)| change)
+                .map_err(D::Error::custom),
+            value => Ok(Self {
+                number: value.int32("port").map_err(D::Error::custom)?,
+                enabled: None,
+            }),
         }
-        Ok(change)
     }
 }

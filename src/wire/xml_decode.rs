@@ -7,14 +7,17 @@
 use std::borrow::Cow;
 
 use quick_xml::escape::resolve_xml_entity;
-use quick_xml::events::{BytesRef, BytesStart, Event};
+use quick_xml::events::{BytesRef, BytesStart, BytesText, Event};
 use quick_xml::reader::Reader;
 
-use crate::registry::{LeaseTerms, Port};
+use crate::registry::LeaseTerms;
 
 use super::draft::{DataCenterKind, Draft, DraftDataCenter, Entries, Field};
 use super::scalar::{self, MAX_DEPTH};
 use super::xml_names;
+
+/// What XStream takes for an instance: its alias, and the class itself.
+const ROOTS: [&str; 2] = ["instance", "com.netflix.appinfo.InstanceInfo"];
 
 /// Decodes `<instance>…</instance>`, after an optional prolog. What follows it is ignored.
 ///
@@ -22,13 +25,15 @@ use super::xml_names;
 /// A sentence, if it is no such document; in Eureka's answer all are the same.
 pub(super) fn registration(text: &str) -> Result<Draft<'_>, String> {
     // Looked at by letters only if some byte may begin an illegal one: hardly any body does.
-    let doubtful = |byte: u8| byte < b' ' && !b"\t\n\r".contains(&byte) || byte == 0xef;
-    if text.bytes().any(doubtful) && !text.chars().all(is_legal) {
+    // Not `any`: a loop without a way out is one the compiler makes wide.
+    let doubtful = |byte: u8| (byte < b' ' && !b"\t\n\r".contains(&byte)) | (byte == 0xef);
+    let doubt = text.bytes().fold(false, |seen, byte| seen | doubtful(byte));
+    if doubt && !text.chars().all(is_legal) {
         return Err("a character that XML does not have".to_owned());
     }
     let mut xml = Cursor::new(text);
     match xml.child()? {
-        Some(root) if root.name().as_ref() == "instance" => {}
+        Some(root) if ROOTS.contains(&root.name().as_ref()) => {}
         _ => return Err("the root is not <instance>".to_owned()),
     }
     let mut draft = Draft::default();
@@ -48,8 +53,15 @@ fn set<'a>(
         Field::Text(field) => draft.set(field, xml.text()?),
         Field::Status => draft.status = scalar::status(&xml.text()?),
         Field::Overridden => draft.overridden = scalar::status(&xml.text()?),
-        Field::Port => port(&mut draft.port, element, xml)?,
-        Field::SecurePort => port(&mut draft.secure_port, element, xml)?,
+        // Whatever is not its opposite leaves a port as it is by default.
+        Field::Port => {
+            draft.port.enabled = !is_enabled(element, "false")?;
+            draft.port.number = number("port", &xml.text()?)?;
+        }
+        Field::SecurePort => {
+            draft.secure_port.enabled = is_enabled(element, "true")?;
+            draft.secure_port.number = number("port", &xml.text()?)?;
+        }
         Field::CountryId => draft.country_id = number("countryId", &xml.text()?)?,
         Field::DataCenter => draft.data_center = Some(data_center(xml)?),
         Field::Lease => draft.lease = lease(xml)?,
@@ -60,15 +72,11 @@ fn set<'a>(
     Ok(())
 }
 
-fn port(port: &mut Port, element: &BytesStart<'_>, xml: &mut Cursor<'_>) -> Result<(), String> {
-    let enabled = element
-        .try_get_attribute("enabled")
-        .map_err(|error| scalar::sentence(&error))?;
-    if let Some(enabled) = enabled {
-        port.enabled = scalar::flag(&enabled.value);
-    }
-    port.number = number("port", &xml.text()?)?;
-    Ok(())
+/// Whether the attribute `enabled` is there and says `word`.
+fn is_enabled(element: &BytesStart<'_>, word: &str) -> Result<bool, String> {
+    let attribute = element.try_get_attribute("enabled");
+    let attribute = attribute.map_err(|error| scalar::sentence(&error))?;
+    Ok(attribute.is_some_and(|enabled| scalar::is_word(&enabled.value, word)))
 }
 
 /// A number that must be one: XStream, unlike Jackson, refuses garbage here.
@@ -80,11 +88,12 @@ fn number(name: &str, text: &str) -> Result<i32, String> {
 fn lease(xml: &mut Cursor<'_>) -> Result<LeaseTerms, String> {
     let mut terms = LeaseTerms::default();
     while let Some(element) = xml.child()? {
-        match element.name().as_ref() {
-            name @ ("renewalIntervalInSecs" | "durationInSecs") => {
-                scalar::set_lease(&mut terms, name, &xml.text()?)?;
-            }
-            _ => xml.skip()?,
+        let name = element.name();
+        if scalar::is_lease_term(name.as_ref()) {
+            let seconds = scalar::nearest_int32(&xml.text()?);
+            scalar::set_lease(&mut terms, name.as_ref(), seconds);
+        } else {
+            xml.skip()?;
         }
     }
     Ok(terms)
@@ -105,8 +114,8 @@ fn data_center(xml: &mut Cursor<'_>) -> Result<DraftDataCenter, String> {
 fn metadata(xml: &mut Cursor<'_>) -> Result<Entries, String> {
     let mut entries = Entries::default();
     while let Some(element) = xml.child()? {
-        let key = xml_names::decode(element.name().as_ref())?;
-        entries.put(Cow::Owned(key), xml.text()?);
+        let name = element.name();
+        entries.put(xml_names::decode(name.as_ref())?, xml.text()?);
     }
     Ok(entries)
 }
@@ -124,7 +133,10 @@ struct Cursor<'a> {
 enum Part<'a> {
     Open(BytesStart<'a>),
     Close,
-    Text(Cow<'a, str>),
+    /// As it stands there: whoever wants it makes its line ends right.
+    Text(BytesText<'a>),
+    /// A CDATA section or what a reference stands for.
+    Said(Cow<'a, str>),
 }
 
 impl<'a> Cursor<'a> {
@@ -162,9 +174,9 @@ impl<'a> Cursor<'a> {
                     self.depth -= 1;
                     Part::Close
                 }
-                Event::Text(text) => Part::Text(text.xml10_content()),
-                Event::CData(text) => Part::Text(text.xml10_content()),
-                Event::GeneralRef(reference) => Part::Text(resolve(&reference)?),
+                Event::Text(text) => Part::Text(text),
+                Event::CData(text) => Part::Said(text.xml10_content()),
+                Event::GeneralRef(reference) => Part::Said(resolve(&reference)?),
                 Event::Comment(_) | Event::PI(_) | Event::Decl(_) => continue,
                 Event::DocType(_) => return Err("a document type".to_owned()),
                 Event::Eof => return Err("the document ends early".to_owned()),
@@ -172,27 +184,39 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Opens the next child of the element the cursor is in, or leaves that element: `None`.
+    /// Opens the next child of the element the cursor is in, or leaves that element: `None`. Text
+    /// between children is nobody's, as in XStream, but before the root there may be none.
     fn child(&mut self) -> Result<Option<BytesStart<'a>>, String> {
         loop {
             match self.next()? {
                 Part::Open(element) => return Ok(Some(element)),
                 Part::Close => return Ok(None),
-                Part::Text(text) if text.trim().is_empty() => {}
-                Part::Text(_) => return Err("text between elements".to_owned()),
+                Part::Text(text) if self.depth == 0 && !text.trim().is_empty() => {
+                    return Err("text before the root".to_owned());
+                }
+                Part::Text(_) | Part::Said(_) => {}
             }
         }
     }
 
-    /// The text of the element just opened, up to and with its end; not trimmed.
+    /// The text of the element just opened, up to and with its end; not trimmed. Elements in it are
+    /// skipped, as in XStream.
     fn text(&mut self) -> Result<Cow<'a, str>, String> {
         let mut whole = Cow::Borrowed("");
         loop {
-            match self.next()? {
+            let part = match self.next()? {
                 Part::Close => return Ok(whole),
-                Part::Text(part) if whole.is_empty() => whole = part,
-                Part::Text(part) => whole.to_mut().push_str(&part),
-                Part::Open(_) => return Err("an element in place of text".to_owned()),
+                Part::Text(text) => text.xml10_content(),
+                Part::Said(text) => text,
+                Part::Open(_) => {
+                    self.skip()?;
+                    continue;
+                }
+            };
+            if whole.is_empty() {
+                whole = part;
+            } else {
+                whole.to_mut().push_str(&part);
             }
         }
     }

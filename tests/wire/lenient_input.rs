@@ -191,7 +191,7 @@ fn timestamps_are_read_from_numbers_and_texts() {
         ("1.7e12", Some(1_700_000_000_000)),
         ("1700000000000.9", Some(1_700_000_000_000)),
         ("0", Some(0)),
-        ("\"\"", None),
+        ("\"\"", Some(0)),
         ("null", None),
     ];
     for (value, expected) in rows {
