@@ -10,6 +10,7 @@ mod cluster {
     mod identity;
     mod joining;
     mod leaders_that_die_on_the_way;
+    mod legacy_peers;
     mod orders;
     mod removal;
     mod transfer;

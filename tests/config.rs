@@ -172,6 +172,15 @@ const WRONG_VALUES: &[(&str, &str)] = &[
              of at least 0",
     ),
     (
+        "[compat]\npeer_replication = \"on\"",
+        "compat.peer_replication = \"on\" (node.toml:2): expected true or false",
+    ),
+    (
+        "[limits]\nmax_replication_body = 2",
+        "limits.max_replication_body = 2 (node.toml:2): expected a size in bytes such as \
+             \"256KiB\" or \"1GiB\" from 1 to 1073741824",
+    ),
+    (
         "[limits]\nmax_body = \"1 MB\"",
         "limits.max_body = \"1 MB\" (node.toml:2): expected a size in bytes such as \
              \"256KiB\" or \"1GiB\" from 1 to 1073741824",
@@ -432,4 +441,12 @@ fn text_may_be_set_with_or_without_quotes() {
         let loaded = sources.load().expect(argument);
         assert_eq!(loaded.config.node.name, "n-7", "{argument}");
     }
+}
+
+#[test]
+fn legacy_peers_are_not_served_unless_the_file_says_so() {
+    assert!(!Config::default().compat.peer_replication);
+    let config = Config::from_toml("node.toml", "[compat]\npeer_replication = true").unwrap();
+    assert!(config.compat.peer_replication);
+    assert_eq!(config.limits.replication_bytes_max, 2 << 20);
 }

@@ -17,6 +17,8 @@ mod changes;
 mod connections;
 #[path = "http/delta.rs"]
 mod delta;
+#[path = "http/methods.rs"]
+mod methods;
 #[path = "http/negotiation.rs"]
 mod negotiation;
 #[path = "http/operations.rs"]
@@ -29,5 +31,9 @@ mod page;
 mod reads;
 #[path = "http/refusals.rs"]
 mod refusals;
+#[path = "http/regions.rs"]
+mod regions;
+#[path = "http/replication.rs"]
+mod replication;
 #[path = "http/writes.rs"]
 mod writes;

@@ -139,6 +139,21 @@ impl App {
         Ok(written?)
     }
 
+    /// Puts commands through the log together, within the answer's deadline; one result for each.
+    pub(super) async fn write_all(
+        &self,
+        commands: Vec<Command>,
+    ) -> Vec<Result<Written, WriteError>> {
+        let kinds: Vec<WriteKind> = commands.iter().map(WriteKind::of).collect();
+        let writing = timeout(self.limits.answer_timeout, self.node.write_all(commands));
+        let late = |_| vec![Err(WriteError::Unknown); kinds.len()];
+        let written = writing.await.unwrap_or_else(late);
+        for (kind, written) in kinds.iter().zip(&written) {
+            self.metrics.wrote(*kind, written);
+        }
+        written
+    }
+
     /// Renews a lease, within the answer's deadline.
     ///
     /// # Errors

@@ -85,7 +85,7 @@ pub(super) async fn delta(app: &App, call: &Call) -> Result<Reply, ApiError> {
 }
 
 async fn classic(app: &App, call: &Call) -> Result<Reply, ApiError> {
-    let (format, form) = (call.format()?, call.form());
+    let (format, form) = (call.accepted()?.list, call.form());
     let read = app.read(call.read_options()?).await?;
     refuse_other_cluster(app, call, &read.view)?;
     let variant = reads::variant(format, form);
@@ -108,7 +108,7 @@ async fn since_index(
     since: u64,
     wait: Duration,
 ) -> Result<Reply, ApiError> {
-    let (format, form) = (call.format()?, call.form());
+    let (format, form) = (call.accepted()?.list, call.form());
     let (read, changes) = changes_since(app, call, since, wait).await?;
     let grouped = Grouped::of(changes.iter());
     let fragments = grouped.applications().map(|(name, records)| {

@@ -15,7 +15,7 @@ use super::error::{ApiError, Surface};
 use super::reply::{self, Reply};
 use super::request::Call;
 use super::route::{Route, TARGET_BYTES_MAX};
-use super::{backup, changes, delta, orders, page, reads, status, writes};
+use super::{backup, changes, delta, orders, page, reads, replication, status, writes};
 
 /// Answers one request.
 pub(super) async fn answer(app: &Arc<App>, request: Request<Incoming>) -> Reply {
@@ -65,11 +65,14 @@ async fn handled(
     request: Request<Incoming>,
 ) -> Result<Reply, ApiError> {
     let methods = route.methods();
-    if methods.0.is_empty() {
-        return Err(ApiError::NotFound);
-    }
+    let limits = app.limits();
+    let bytes_max = match route {
+        Route::PeerReplication => limits.replication_bytes_max.ok_or(ApiError::NotFound)?,
+        _ if methods.0.is_empty() => return Err(ApiError::NotFound),
+        _ => limits.body_bytes_max,
+    };
     if request.method() == Method::OPTIONS {
-        let mut reply = reply::empty(StatusCode::NO_CONTENT);
+        let mut reply = reply::empty(StatusCode::OK);
         let allow = HeaderValue::from_static(methods.0);
         reply.headers_mut().insert(ALLOW, allow);
         return Ok(reply);
@@ -77,7 +80,7 @@ async fn handled(
     if !methods.allow(request.method()) {
         return Err(ApiError::MethodNotAllowed(methods));
     }
-    let call = Call::read(request, app.limits()).await?;
+    let call = Call::read(request, bytes_max, limits.body_timeout).await?;
     match (route, call.method.as_str()) {
         // The one route of which there are many a second; the others are boxed, because hyper keeps
         // room for the largest handler in every idle connection.
@@ -97,6 +100,7 @@ async fn changed(app: &App, route: Route, call: &Call) -> Result<Reply, ApiError
         }
         Route::InstanceStatus(name, id) => writes::put_status(app, call, name, id).await,
         Route::InstanceMetadata(name, id) => writes::put_metadata(app, call, name, id).await,
+        Route::PeerReplication => replication::batch(app, call).await,
         Route::Members => orders::add(app, call).await,
         Route::Member(name, action) => orders::member(app, call, name, action).await,
         Route::LeaderTransfer => orders::transfer(app, call).await,
@@ -120,9 +124,9 @@ async fn read(app: &Arc<App>, route: Route, call: &Call) -> Result<Reply, ApiErr
         Route::HealthCheck => Ok(status::health_check(app)),
         Route::Live => Ok(status::live(app)),
         Route::Ready => Ok(status::ready(app, call)),
-        Route::Metrics => status::metrics(app).await,
-        Route::NodeStatus => Ok(status::node_status(app)),
-        Route::Members => Ok(status::members(app)),
+        Route::Metrics => status::metrics(app, call).await,
+        Route::NodeStatus => Ok(status::node_status(app, call)),
+        Route::Members => Ok(status::members(app, call)),
         Route::Snapshot => backup::backup(app).await,
         Route::Changes => changes::changes(app, call).await,
         Route::Page => page::page(app, call).await,

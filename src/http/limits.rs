@@ -10,6 +10,9 @@ use std::time::Duration;
 pub struct Limits {
     /// A request body, as sent and once decompressed, in bytes (`limits.max_body`): 413.
     pub body_bytes_max: usize,
+    /// The body of a batch of a legacy Eureka peer (`limits.max_replication_body`): 413. `None`: batches
+    /// are not taken (`compat.peer_replication`), and their route is not there: 404.
+    pub replication_bytes_max: Option<usize>,
     /// Open connections: one more is closed at once.
     pub connections_max: usize,
     /// Open change streams: 429.
@@ -34,6 +37,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes_max: 256 * 1024,
+            replication_bytes_max: None,
             connections_max: 20_000,
             streams_max: 2_000,
             stream_heartbeat: Duration::from_secs(10),

@@ -16,7 +16,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::node::{AlarmKind, NodeStatus, WriteError, Written};
-use crate::registry::{InstanceStatus, Outcome};
+use crate::registry::{Command, InstanceStatus, Outcome};
 
 type Level = Gauge<u64, AtomicU64>;
 /// A gauge with its name and what it says.
@@ -393,6 +393,21 @@ impl NodeGauges {
 }
 
 impl WriteKind {
+    /// The kind of a command that a client or peer sent.
+    pub(super) const fn of(command: &Command) -> Self {
+        match command {
+            Command::Register(_) => Self::Registration,
+            Command::Cancel { .. } => Self::Cancellation,
+            Command::PutStatus { .. } | Command::DeleteStatus { .. } => Self::Status,
+            Command::PutMetadata { .. } => Self::Metadata,
+            // The last two nobody sends.
+            Command::Renew { .. }
+            | Command::RenewByName { .. }
+            | Command::Evict { .. }
+            | Command::Settings(_) => Self::Renewal,
+        }
+    }
+
     const fn label(self) -> &'static str {
         match self {
             Self::Registration => "registration",

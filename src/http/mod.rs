@@ -5,7 +5,7 @@
 //! every write goes through [`crate::node::Registrar`], every read is one view of it.
 //!
 //! The way of a request: `serve` accepts, `dispatch` finds the handler by `route`, `request` reads it
-//! whole, a handler in `writes`, `reads`, `delta`, `changes`, `orders`, `status` or `page` answers
+//! whole, a handler in `writes`, `replication`, `reads`, `delta`, `changes`, `orders`, `status` or `page` answers
 //! through `reply`, or refuses through `error`.
 
 mod app;
@@ -24,6 +24,7 @@ mod query;
 mod reads;
 mod refused_order;
 mod rendered;
+mod replication;
 mod reply;
 mod request;
 mod route;

@@ -119,7 +119,7 @@ async fn carry_out(app: &App, call: &Call, change: Change) -> Result<Reply, ApiE
         (Mode::Execute, false) => StatusCode::ACCEPTED,
         _ => StatusCode::OK,
     };
-    let mut reply = status::json(&report);
+    let mut reply = status::json(call, &report);
     *reply.status_mut() = status;
     Ok(reply::uncached(reply))
 }

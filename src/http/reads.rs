@@ -18,7 +18,7 @@ use super::request::Call;
 
 /// GET `apps`. `regions` means nothing: there is one (`eureka-api` 1.11).
 pub(super) async fn applications(app: &App, call: &Call) -> Result<Reply, ApiError> {
-    let (format, form) = (call.format()?, call.form());
+    let (format, form) = (call.accepted()?.list, call.form());
     let read = app.read(call.read_options()?).await?;
     let tag = |catalogue: u64| Validator::new(app, &format!("a{catalogue}"), variant(format, form));
     if let Some(mut reply) = tag(read.view.catalogue_index()).not_modified(call) {
@@ -34,7 +34,7 @@ pub(super) async fn applications(app: &App, call: &Call) -> Result<Reply, ApiErr
 
 /// GET `apps/{app}`: 404 for one without instances.
 pub(super) async fn application(app: &App, call: &Call, name: &AppName) -> Result<Reply, ApiError> {
-    let (format, form) = (call.format()?, call.form());
+    let (format, form) = (call.accepted()?.list, call.form());
     let read = app.read(call.read_options()?).await?;
     let mut reply = match read.view.application(name) {
         None => ApiError::NotFound.into_reply(super::error::Surface::Silent),
@@ -60,7 +60,7 @@ pub(super) async fn instance(
     name: Option<&AppName>,
     id: &InstanceId,
 ) -> Result<Reply, ApiError> {
-    let format = call.format()?;
+    let format = call.accepted()?.one;
     let read = app.read(call.read_options()?).await?;
     let found = match name {
         Some(name) => read.view.instance(name, id),
@@ -93,7 +93,7 @@ pub(super) async fn vip(
     kind: VipKind,
     vip: &str,
 ) -> Result<Reply, ApiError> {
-    let (format, form) = (call.format()?, call.form());
+    let (format, form) = (call.accepted()?.list, call.form());
     let read = app.read(call.read_options()?).await?;
     let records = match kind {
         VipKind::Plain => read.view.by_vip(vip),

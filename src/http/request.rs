@@ -17,10 +17,9 @@ use hyper::{Method, Request, Uri};
 
 use crate::node::{Consistency, ReadOptions};
 use crate::registry::Origin;
-use crate::wire::{Form, Format, negotiate};
+use crate::wire::{Accepted, Form, negotiate};
 
 use super::error::ApiError;
-use super::limits::Limits;
 use super::query::{BadQuery, Query};
 use super::reply;
 
@@ -45,17 +44,18 @@ impl Call {
     /// Reads the whole of `request`.
     ///
     /// # Errors
-    /// [`ApiError::BodyTooLarge`] and [`ApiError::BodyTimeout`] by `limits`.
+    /// [`ApiError::BodyTooLarge`] beyond `bytes_max`, [`ApiError::BodyTimeout`] after `within`.
     pub(super) async fn read(
         request: Request<Incoming>,
-        limits: &Limits,
+        bytes_max: usize,
+        within: Duration,
     ) -> Result<Self, ApiError> {
         let (head, body) = request.into_parts();
         let body = if body.is_end_stream() {
             Bytes::new()
         } else {
             let expects = head.headers.contains_key(EXPECT);
-            bounded(body, limits.body_bytes_max, expects, limits.body_timeout).await?
+            bounded(body, bytes_max, expects, within).await?
         };
         Ok(Self {
             method: head.method,
@@ -75,19 +75,13 @@ impl Call {
         Query(self.uri.query().unwrap_or_default())
     }
 
-    /// The format the client wants its answer in.
+    /// The formats the client wants its answer in.
     ///
     /// # Errors
     /// [`ApiError::NotAcceptable`].
-    pub(super) fn format(&self) -> Result<Format, ApiError> {
-        let mut values = self.headers.get_all(ACCEPT).iter();
-        let first = values.next().and_then(|value| value.to_str().ok());
-        let mut accept = first.map(Cow::Borrowed);
-        for more in values.filter_map(|value| value.to_str().ok()) {
-            let so_far = accept.unwrap_or_default();
-            accept = Some(Cow::Owned(format!("{so_far},{more}")));
-        }
-        Ok(negotiate(accept.as_deref())?)
+    pub(super) fn accepted(&self) -> Result<Accepted, ApiError> {
+        let lines = self.headers.get_all(ACCEPT).iter();
+        Ok(negotiate(lines.filter_map(|line| line.to_str().ok()))?)
     }
 
     /// How much of each instance the client wants.
@@ -104,7 +98,7 @@ impl Call {
         }
     }
 
-    /// Whether the client takes gzip: named, and not with `q=0`.
+    /// Whether the client takes gzip: named, by its old name too (RFC 9110, 8.4.1.3), and not with `q=0`.
     pub(super) fn accepts_gzip(&self) -> bool {
         self.header(&ACCEPT_ENCODING)
             .is_some_and(|value| value.split(',').any(names_gzip))
@@ -187,7 +181,9 @@ fn names_gzip(coding: &str) -> bool {
     let refused = parameters
         .split_once('=')
         .is_some_and(|(_, weight)| weight.trim().parse() == Ok(0.0_f32));
-    name.trim().eq_ignore_ascii_case("gzip") && !refused
+    let name = name.trim();
+    let is_gzip = name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip");
+    is_gzip && !refused
 }
 
 fn gunzip(body: &[u8], bytes_max: usize) -> Result<Bytes, ApiError> {

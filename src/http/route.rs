@@ -38,6 +38,8 @@ pub(super) enum Route {
     AnyInstance(InstanceId),
     /// `asg/{asg}/status`: nothing outside Amazon.
     AutoScalingGroup,
+    /// `peerreplication/batch`: there only if `compat.peer_replication` says so.
+    PeerReplication,
     /// `vips`, `svips`, `instances`, `asg`: known, but without a method.
     Bare,
     /// `status`.
@@ -172,6 +174,7 @@ impl Route {
             ["svips", vip] => Self::SecureVip(decoded(vip)?.into_owned()),
             ["instances", id] => Self::AnyInstance(instance_id(id)?),
             ["asg", _, "status"] => Self::AutoScalingGroup,
+            ["peerreplication", "batch"] => Self::PeerReplication,
             ["vips" | "svips" | "instances"] => Self::Bare,
             ["status"] => Self::StatusInfo,
             ["serverinfo", "statusoverrides"] => Self::StatusOverrides,
@@ -184,7 +187,9 @@ impl Route {
     pub(super) const fn methods(&self) -> Methods {
         match self {
             Self::Application(_) | Self::Members => Methods("GET, HEAD, POST, OPTIONS"),
-            Self::Member(..) | Self::LeaderTransfer => Methods("POST, OPTIONS"),
+            Self::Member(..) | Self::LeaderTransfer | Self::PeerReplication => {
+                Methods("POST, OPTIONS")
+            }
             Self::Instance(..) => Methods("GET, HEAD, PUT, DELETE, OPTIONS"),
             Self::InstanceStatus(..) => Methods("PUT, DELETE, OPTIONS"),
             Self::InstanceMetadata(..) | Self::AutoScalingGroup => Methods("PUT, OPTIONS"),
@@ -207,6 +212,7 @@ impl Route {
             Self::SecureVip(_) => "svips/{vip}",
             Self::AnyInstance(_) => "instances/{id}",
             Self::AutoScalingGroup => "asg/{asg}/status",
+            Self::PeerReplication => "peerreplication/batch",
             Self::StatusInfo => "status",
             Self::StatusOverrides => "serverinfo/statusoverrides",
             Self::HealthCheck => "healthcheck",

@@ -27,9 +27,9 @@ use super::request::Call;
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// GET `/v1/status`.
-pub(super) fn node_status(app: &App) -> Reply {
+pub(super) fn node_status(app: &App, call: &Call) -> Reply {
     let status = app.node().status();
-    let mut reply = json(&status);
+    let mut reply = json(call, &status);
     let index = HeaderValue::from(status.state.index);
     reply.headers_mut().insert(reply::INDEX, index);
     reply
@@ -42,16 +42,15 @@ struct Members {
 }
 
 /// GET `/v1/members`.
-pub(super) fn members(app: &App) -> Reply {
-    json(&Members {
-        members: app.node().members(),
-    })
+pub(super) fn members(app: &App, call: &Call) -> Reply {
+    let members = app.node().members();
+    json(call, &Members { members })
 }
 
-/// A 200 with `value` as JSON.
-pub(super) fn json(value: &impl Serialize) -> Reply {
+/// A 200 with `value` as JSON, compressed if `call` asks for it.
+pub(super) fn json(call: &Call, value: &impl Serialize) -> Reply {
     let text = serde_json::to_vec(value).expect("plain structs with string keys are JSON");
-    reply::document(Format::Json.media_type(), text.into())
+    reply::compressible(call, Format::Json.media_type(), text.into())
 }
 
 /// GET `/livez`: this process answers, and has not found its own state to be wrong. Depends on nothing
@@ -103,14 +102,14 @@ fn plain(status: StatusCode, text: String) -> Reply {
 }
 
 /// GET `/metrics`.
-pub(super) async fn metrics(app: &App) -> Result<Reply, ApiError> {
+pub(super) async fn metrics(app: &App, call: &Call) -> Result<Reply, ApiError> {
     let view = local_view(app).await?;
     let counts = status_counts(&view);
     let text = app
         .metrics()
         .text(&app.node().status(), &counts)
         .map_err(|_| ApiError::Deadline)?;
-    Ok(reply::document(METRICS_TYPE, text.into()))
+    Ok(reply::compressible(call, METRICS_TYPE, text.into()))
 }
 
 /// The registry as this node has applied it, for operators: never refused for want of a leader.
@@ -149,14 +148,14 @@ pub(super) async fn overrides(app: &App, call: &Call) -> Result<Reply, ApiError>
         .filter(|record| record.overridden != InstanceStatus::Unknown)
         .map(|record| (record.instance.id.as_str(), record.overridden.as_str()))
         .collect();
-    let mut reply = json(&overrides);
+    let mut reply = json(call, &overrides);
     reply::stamp_read(&mut reply, &read, read.view.index());
     Ok(reply)
 }
 
 /// GET `status`: Eureka's `StatusInfo`, with the other members as replicas.
 pub(super) fn status_info(app: &App, call: &Call) -> Result<Reply, ApiError> {
-    let format = call.format()?;
+    let format = call.accepted()?.one;
     let status = app.node().status();
     let (mut registered, mut available, mut unavailable) =
         (Vec::new(), String::new(), String::new());

@@ -22,7 +22,7 @@ use super::request::Call;
 
 /// POST `apps/{app}`: 204, exactly (`DiscoveryClient.java:902` compares).
 pub(super) async fn register(app: &App, call: &Call, name: AppName) -> Result<Reply, ApiError> {
-    let answer = call.format()?;
+    let answer = call.accepted()?.one;
     let format = body_format(call.header(&CONTENT_TYPE))?;
     let body = call.plain_body(app.limits().body_bytes_max)?;
     let instance = decode_registration(format, &body, name.as_str())
@@ -44,7 +44,7 @@ pub(super) async fn renew(
     name: AppName,
     id: InstanceId,
 ) -> Result<Reply, ApiError> {
-    let format = call.format()?;
+    let format = call.accepted()?.one;
     let origin = call.origin();
     let renewal = Renewal {
         last_dirty_ms: call.last_dirty_ms()?,
@@ -101,7 +101,7 @@ pub(super) async fn cancel(
     name: AppName,
     id: InstanceId,
 ) -> Result<Reply, ApiError> {
-    call.format()?;
+    call.accepted()?;
     let command = Command::Cancel { app: name, id };
     let written = app.write(WriteKind::Cancellation, command).await?;
     finished(&written, StatusCode::OK)
@@ -114,7 +114,7 @@ pub(super) async fn put_status(
     name: AppName,
     id: InstanceId,
 ) -> Result<Reply, ApiError> {
-    call.format()?;
+    call.accepted()?;
     let status = status_of(call)?.ok_or(BAD_STATUS)?;
     let command = Command::PutStatus {
         app: name,
@@ -133,7 +133,7 @@ pub(super) async fn delete_status(
     name: AppName,
     id: InstanceId,
 ) -> Result<Reply, ApiError> {
-    call.format()?;
+    call.accepted()?;
     let command = Command::DeleteStatus {
         app: name,
         id,
@@ -151,7 +151,7 @@ pub(super) async fn put_metadata(
     name: AppName,
     id: InstanceId,
 ) -> Result<Reply, ApiError> {
-    call.format()?;
+    call.accepted()?;
     let entries = call.query().entries(MAX_METADATA_ENTRIES)?;
     let command = Command::PutMetadata {
         app: name,

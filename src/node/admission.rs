@@ -77,7 +77,7 @@ impl Drop for Ticket {
 }
 
 /// What a command weighs in memory and, near enough, in the log.
-fn approximate_bytes(command: &Command) -> usize {
+pub(super) fn approximate_bytes(command: &Command) -> usize {
     const FIXED: usize = size_of::<Command>();
     FIXED
         + match command {

@@ -136,6 +136,13 @@ pub trait Registrar: Send + Sync + 'static {
     /// Proposes `command` and answers when it is applied here.
     fn write(&self, command: Command) -> BoxFuture<'_, Result<Written, WriteError>>;
 
+    /// Proposes `commands` together; one result for each, in order, when they are applied here.
+    ///
+    /// As many as an entry holds go into one; a further entry follows only once the one before it
+    /// is applied, so that the order of commands about one instance is kept. Behind a failure
+    /// nothing more is proposed, and what is left has the error of what failed.
+    fn write_all(&self, commands: Vec<Command>) -> BoxFuture<'_, Vec<Result<Written, WriteError>>>;
+
     /// Renews a lease, by its slot where this node is sure of it, else by name.
     fn renew(&self, renewal: Renewal) -> BoxFuture<'_, Result<Written, WriteError>>;
 

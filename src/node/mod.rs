@@ -18,6 +18,7 @@ mod joining;
 mod leader_time;
 mod lease_clock;
 mod lineup;
+mod many;
 mod membership;
 mod messages;
 pub mod operator;
@@ -62,7 +63,7 @@ pub use operator::{AdminRefusal, Change, Lineup, Mode, Operator, Order, Report, 
 pub use peer_desk::PeerDesk;
 
 use agreement::Agreement;
-use batcher::{Batcher, Fate, Refused, WriteQueue};
+use batcher::{Batcher, WriteQueue};
 use council::Council;
 use disk::DiskDesk;
 use leader_time::LeaderTime;
@@ -233,39 +234,21 @@ impl Node {
     }
 
     async fn submit(&self, command: Command) -> Result<Written, WriteError> {
+        let running = self.admits_writes()?;
+        self.disk.admit(&running.raft, &command)?;
+        let written = many::commit(&running.queue, vec![command]).await?;
+        Ok(*written.first().expect("apply gives one outcome a command"))
+    }
+
+    /// What takes writes, if anything does.
+    fn admits_writes(&self) -> Result<&Running, WriteError> {
         if self.is_stopping() {
             return Err(WriteError::Stopping);
         }
         if let Some(refusal) = self.refuses() {
             return Err(refusal);
         }
-        let running = self.running.get().ok_or(WriteError::NoLeader)?;
-        self.disk.admit(&running.raft, &command)?;
-        let fate = running
-            .queue
-            .submit(vec![command])
-            .map_err(|refused| match refused {
-                Refused::Overloaded => WriteError::Overloaded,
-                Refused::Stopping => WriteError::Stopping,
-            })?;
-        match fate.await {
-            Ok(Fate::Applied {
-                index,
-                first_seq,
-                outcomes,
-            }) => {
-                let outcome = *outcomes.first().expect("apply gives one outcome a command");
-                Ok(Written {
-                    index,
-                    seq: first_seq,
-                    outcome,
-                })
-            }
-            Ok(Fate::NotExecuted) => Err(WriteError::NoLeader),
-            Ok(Fate::Overloaded) => Err(WriteError::Overloaded),
-            Ok(Fate::DiskFull) => Err(WriteError::DiskFull),
-            Ok(Fate::Unknown) | Err(_) => Err(WriteError::Unknown),
-        }
+        self.running.get().ok_or(WriteError::NoLeader)
     }
 
     async fn renew_lease(&self, renewal: Renewal) -> Result<Written, WriteError> {
@@ -373,6 +356,10 @@ const READY_LAG_MAX: u64 = 100;
 impl Registrar for Node {
     fn write(&self, command: Command) -> BoxFuture<'_, Result<Written, WriteError>> {
         Box::pin(self.submit(command))
+    }
+
+    fn write_all(&self, commands: Vec<Command>) -> BoxFuture<'_, Vec<Result<Written, WriteError>>> {
+        Box::pin(self.submit_all(commands))
     }
 
     fn renew(&self, renewal: Renewal) -> BoxFuture<'_, Result<Written, WriteError>> {

@@ -235,7 +235,8 @@ impl Starting {
         let files = Arc::clone(&self.world.files);
         let purged = bounds(log.as_ref())?.purged.map(|(index, _note)| index);
         let others = move || {
-            let memory = MemoryFile::open(Arc::clone(&files))?;
+            let mut memory = MemoryFile::open(Arc::clone(&files))?;
+            memory.settle()?;
             let snapshots = SnapshotFiles::open(Arc::clone(&files), purged)?;
             if let Err(error) = release::note(&files) {
                 tracing::warn!(%error, "this release could not be noted in RELEASE");

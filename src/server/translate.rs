@@ -118,6 +118,10 @@ pub(super) fn http_limits(config: &Config) -> http::Limits {
     let limits = &config.limits;
     http::Limits {
         body_bytes_max: limits.body_bytes_max,
+        replication_bytes_max: config
+            .compat
+            .peer_replication
+            .then_some(limits.replication_bytes_max),
         connections_max: limits.connections_max,
         streams_max: limits.streams_max,
         header_timeout: limits.header_timeout,

@@ -83,6 +83,25 @@ impl MemoryFile {
         Ok(memory)
     }
 
+    /// Creates the files that are not there yet, each with a block of its own. From then on a write needs no
+    /// inode and, in a cluster of common size, no block, so a disk that fills up does not end the node here.
+    ///
+    /// # Errors
+    /// [`OpenError::Io`].
+    pub fn settle(&mut self) -> Result<(), OpenError> {
+        let found = self.found.clone();
+        for name in MEMORY_FILES {
+            match self.files.open(name) {
+                // The older file is written next, and one that is not there is older than any.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => self
+                    .write(&found)
+                    .map_err(OpenError::io(format!("create {name}")))?,
+                other => drop(other.map_err(OpenError::io(format!("open {name}")))?),
+            }
+        }
+        Ok(())
+    }
+
     /// What was found when this was opened.
     pub fn found(&self) -> &Memories {
         &self.found

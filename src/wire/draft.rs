@@ -229,8 +229,7 @@ impl Default for Draft<'_> {
 }
 
 impl<'a> Draft<'a> {
-    /// Sets a text, which may be empty. An empty host name leaves the one there was
-    /// (`InstanceInfo.Builder.setHostName`).
+    /// Sets a text, which may be empty; an empty host name leaves the one before (`InstanceInfo.Builder`).
     pub(super) fn set(&mut self, field: TextField, text: Cow<'a, str>) {
         if field == TextField::HostName && text.is_empty() {
             return;
@@ -246,7 +245,8 @@ impl<'a> Draft<'a> {
         self.texts[field as usize].take().map(boxed)
     }
 
-    fn into_instance(mut self, path_app: &str) -> Result<Instance, RegistrationError> {
+    /// The instance, once all checks have passed; `path_app` is in any case.
+    pub(super) fn into_instance(mut self, path_app: &str) -> Result<Instance, RegistrationError> {
         let id = self.check(path_app)?;
         let data_center = self.take_data_center(&id)?;
         Ok(Instance {

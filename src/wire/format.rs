@@ -1,9 +1,9 @@
-//! Which of Eureka's four document forms a request means: JSON or XML, full or compact.
+//! Eureka's four document forms: JSON or XML, full or compact.
 //!
-//! Owns content negotiation, as pure functions of header values. It may not see a request.
-//! The invariant: without a wish there is XML; clients older than JSON support depend on it.
+//! Owns what they are called, and which of them a body says it is. It may not see a request; what an answer is
+//! written in is chosen in [`super::accept`].
 
-use super::error::{NotAcceptable, UnsupportedMediaType};
+use super::error::UnsupportedMediaType;
 
 /// The media type of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,35 +44,6 @@ impl Form {
     }
 }
 
-/// Chooses the format of an answer from the `Accept` header.
-///
-/// JSON if an acceptable range mentions `json`, else XML (`ApplicationsResource.java:139`); a missing,
-/// empty or malformed header accepts everything. Ranges with `q=0` do not count.
-///
-/// # Errors
-/// [`NotAcceptable`] if no range admits `application/json` or `application/xml`: the 406 of JAX-RS,
-/// which also refuses `text/xml`, `application/*+json` and vendor types standing alone.
-pub fn negotiate(accept: Option<&str>) -> Result<Format, NotAcceptable> {
-    let ranges = accept.unwrap_or_default().split(',');
-    let mut ranges = ranges
-        .filter(|range| !media_of(range).is_empty())
-        .peekable();
-    if ranges.peek().is_none() {
-        return Ok(Format::Xml);
-    }
-    let (mut admitted, mut mentions_json) = (false, false);
-    for range in ranges.filter(|range| !is_excluded(range)) {
-        let media = media_of(range);
-        admitted |= admits_ours(media);
-        mentions_json |= contains_json(media);
-    }
-    match (admitted, mentions_json) {
-        (false, _) => Err(NotAcceptable),
-        (true, true) => Ok(Format::Json),
-        (true, false) => Ok(Format::Xml),
-    }
-}
-
 /// Chooses the format of a request body from its `Content-Type`.
 ///
 /// Parameters and case do not matter, but a charset must be UTF-8 or ISO-8859-1 (and the text is read
@@ -100,33 +71,6 @@ pub fn body_format(content_type: Option<&str>) -> Result<Format, UnsupportedMedi
 /// The range without its parameters.
 fn media_of(range: &str) -> &str {
     range.split(';').next().unwrap_or_default().trim()
-}
-
-/// True for a range the client excluded with `q=0`.
-fn is_excluded(range: &str) -> bool {
-    range.split(';').skip(1).any(|parameter| {
-        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-        name.trim().eq_ignore_ascii_case("q") && value.trim().parse() == Ok(0.0_f32)
-    })
-}
-
-/// Whether a range lets us answer. A malformed one (the JDK sends a bare `*`) lets everything.
-fn admits_ours(media: &str) -> bool {
-    let Some((kind, subtype)) = media.split_once('/') else {
-        return true;
-    };
-    let any_kind = kind == "*";
-    let ours = ["json", "xml", "*"]
-        .iter()
-        .any(|name| subtype.eq_ignore_ascii_case(name));
-    (any_kind && subtype == "*") || (kind.eq_ignore_ascii_case("application") && ours)
-}
-
-fn contains_json(media: &str) -> bool {
-    media
-        .as_bytes()
-        .windows(4)
-        .any(|window| window.eq_ignore_ascii_case(b"json"))
 }
 
 /// True for every parameter but a charset in which we cannot read.

@@ -15,6 +15,7 @@ use crate::registry::{LeaseTerms, Port};
 use super::draft::{
     DataCenterKind, Draft, DraftDataCenter, Entries, Field, MAX_NAME_BYTES, TextField,
 };
+use super::json_number::Number;
 use super::scalar::{self, MAX_DEPTH};
 
 /// Decodes `{"instance":{…}}`. What follows the closing brace is ignored, as Eureka does.
@@ -25,6 +26,16 @@ pub(super) fn registration(text: &str) -> Result<Draft<'_>, String> {
     let mut json = serde_json::Deserializer::from_str(text);
     let Root(draft) = Root::deserialize(&mut json).map_err(|error| scalar::sentence(&error))?;
     Ok(draft)
+}
+
+/// Decodes an instance that stands without its `instance` key, as in a replicated registration.
+///
+/// # Errors
+/// As [`registration`].
+pub(super) fn instance(text: &str) -> Result<Draft<'_>, String> {
+    let body: Result<Body<'_>, _> = serde_json::from_str(text);
+    body.map(|Body(draft)| draft)
+        .map_err(|error| scalar::sentence(&error))
 }
 
 /// Implements `Deserialize` for a type that is its own visitor of a JSON object.
@@ -82,12 +93,18 @@ object!(Body<'de>, "an instance", |map| {
 object!(Lease, "a lease", |map| {
     let mut terms = LeaseTerms::default();
     while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
-        let value = map.next_value::<Raw<'de>>()?;
-        if !scalar::is_lease_term(&key) {
-            continue;
-        }
-        if let Some(seconds) = value.int32(&key).map_err(A::Error::custom)? {
-            scalar::set_lease(&mut terms, &key, seconds);
+        match &*key {
+            "renewalIntervalInSecs" => {
+                terms.renewal_interval_secs =
+                    seconds(&key, &mut map)?.unwrap_or(LeaseTerms::default().renewal_interval_secs)
+            }
+            "durationInSecs" => {
+                terms.duration_secs =
+                    seconds(&key, &mut map)?.unwrap_or(LeaseTerms::default().duration_secs)
+            }
+            _ => {
+                map.next_value::<Raw<'de>>()?;
+            }
         }
     }
     Ok(Lease(terms))
@@ -96,22 +113,20 @@ object!(Lease, "a lease", |map| {
 object!(DraftDataCenter, "a data center", |map| {
     let mut center = DraftDataCenter::default();
     let mut metadata: Option<&'de RawValue> = None;
-    let mut amazon = false;
+    let mut is_amazon = false;
     while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
         match (&*key, map.next_value::<Raw<'de>>()?) {
-            ("name", Raw::Nested(_)) => return Err(A::Error::custom("name is no text")),
-            ("name", value) => {
-                let named = value.text().map(|name| json_kind(&name)).transpose();
-                center.kind = named.map_err(A::Error::custom)?;
+            ("name", Raw::Text(name)) => {
+                center.kind = Some(kind(&name).map_err(A::Error::custom)?);
             }
-            ("@class", Raw::Text(class)) => amazon = class == AMAZON_CLASS,
+            ("name", Raw::Nested(_)) => return Err(A::Error::custom("name is no text")),
+            ("@class", Raw::Text(class)) => is_amazon = class == AMAZON_CLASS,
             ("metadata", Raw::Nested(raw)) => metadata = Some(raw),
             ("metadata", Raw::Null) => metadata = None,
             _ => {}
         }
     }
-    // Eureka's class for Amazon says so whatever its name is.
-    if amazon {
+    if is_amazon {
         center.kind = Some(DataCenterKind::Amazon);
     }
     // Other data centers' metadata is dropped unread, as Eureka's parser does: hence only now.
@@ -121,10 +136,11 @@ object!(DraftDataCenter, "a data center", |map| {
     Ok(center)
 });
 
+/// The class that is Amazon whatever name stands beside it.
 const AMAZON_CLASS: &str = "com.netflix.appinfo.AmazonInfo";
 
-/// Jackson also takes the place of a name in `DataCenterInfo.Name`, as a number or a string.
-fn json_kind(name: &str) -> Result<DataCenterKind, String> {
+/// The kind of that name; Jackson trims it, and takes its place in `DataCenterInfo.Name` as well.
+fn kind(name: &str) -> Result<DataCenterKind, String> {
     match name.trim() {
         "0" => Ok(DataCenterKind::Netflix),
         "1" => Ok(DataCenterKind::Amazon),
@@ -136,12 +152,10 @@ fn json_kind(name: &str) -> Result<DataCenterKind, String> {
 object!(Entries, "a flat metadata object", |map| {
     let mut entries = Entries::default();
     while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
-        let value = map.next_value::<Raw<'de>>()?;
-        if let Raw::Nested(_) = value {
-            return Err(A::Error::custom("nested metadata"));
-        }
-        if let Some(value) = value.text() {
-            entries.put(key, value);
+        match map.next_value::<Raw<'de>>()? {
+            Raw::Text(value) => entries.put(key, value),
+            Raw::Null => {}
+            Raw::Nested(_) => return Err(A::Error::custom("nested metadata")),
         }
     }
     Ok(entries)
@@ -177,8 +191,8 @@ fn set<'de, A: MapAccess<'de>>(
             .next_value::<PortChange>()?
             .apply(&mut draft.secure_port),
         Field::CountryId => {
-            let id = map.next_value::<Raw<'de>>()?.int32("countryId");
-            if let Some(id) = id.map_err(A::Error::custom)? {
+            let number: Number<'de> = map.next_value()?;
+            if let Some(id) = number.int32("countryId").map_err(A::Error::custom)? {
                 draft.country_id = id;
             }
         }
@@ -193,7 +207,19 @@ fn set<'de, A: MapAccess<'de>>(
                 draft.metadata = entries;
             }
         }
-        Field::LastDirty => replace(&mut draft.last_dirty_ms, time_of(map)?),
+        Field::LastDirty => {
+            let number: Number<'de> = map.next_value()?;
+            let value = number
+                .int64("lastDirtyTimestamp")
+                .map_err(A::Error::custom)?;
+            replace(
+                &mut draft.last_dirty_ms,
+                value
+                    .map(scalar::not_negative)
+                    .transpose()
+                    .map_err(A::Error::custom)?,
+            );
+        }
         Field::Unknown => {
             map.next_value::<Raw<'de>>()?;
         }
@@ -204,27 +230,9 @@ fn set<'de, A: MapAccess<'de>>(
 /// The next value of a field that holds text, a number or a flag; null is `None`.
 fn scalar_of<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Cow<'de, str>>, A::Error> {
     match map.next_value::<Raw<'de>>()? {
-        Raw::Nested(_) => Err(A::Error::custom(NESTED)),
-        value => Ok(value.text()),
-    }
-}
-
-/// The next value as a time in ms. A string that is none is 0, the oldest of all, as in Jackson.
-fn time_of<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<u64>, A::Error> {
-    match map.next_value::<Raw<'de>>()? {
+        Raw::Text(text) => Ok(Some(text)),
         Raw::Null => Ok(None),
-        Raw::Nested(_) => Err(A::Error::custom(NESTED)),
-        Raw::Text(text) => Ok(Some(scalar::past(scalar::quoted_int64(&text)))),
-        Raw::Bare("true") => Ok(Some(1)),
-        Raw::Bare("false") => Ok(Some(0)),
-        Raw::Bare(number) => scalar::timestamp(number).map_err(A::Error::custom),
-    }
-}
-
-/// Null is as good as nothing: what was said before stays.
-fn replace<T>(place: &mut Option<T>, value: Option<T>) {
-    if value.is_some() {
-        *place = value;
+        Raw::Nested(_) => Err(A::Error::custom("an object or array in place of a value")),
     }
 }
 
@@ -234,7 +242,19 @@ fn assign<T>(place: &mut T, text: Option<Cow<'_, str>>, read: impl Fn(&str) -> T
     }
 }
 
-const NESTED: &str = "an object or array in place of a value";
+/// An explicit null of a field that was there before leaves it.
+fn replace<T>(place: &mut Option<T>, value: Option<T>) {
+    if value.is_some() {
+        *place = value;
+    }
+}
+
+/// A lease term in seconds; what is below 1 is the default (`LeaseInfo.java`): `None`.
+fn seconds<'de, A: MapAccess<'de>>(name: &str, map: &mut A) -> Result<Option<u32>, A::Error> {
+    let number: Number<'de> = map.next_value()?;
+    let value = number.int32(name).map_err(A::Error::custom)?;
+    Ok(value.and_then(scalar::lease_seconds))
+}
 
 /// A key, borrowed from the document unless it is escaped.
 struct Key<'a>(Cow<'a, str>);
@@ -243,7 +263,7 @@ impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
         match Raw::deserialize(json)? {
             Raw::Text(key) => Ok(Self(key)),
-            _ => Err(D::Error::custom("a key is no text")),
+            Raw::Null | Raw::Nested(_) => Err(D::Error::custom("a key is no text")),
         }
     }
 }
@@ -252,46 +272,13 @@ impl<'de> Deserialize<'de> for Key<'de> {
 ///
 /// Numbers as text, because metadata shows `1.10` as the client wrote it. Strings by our own hand,
 /// because serde_json collects an escaped one in a buffer that grows to twice its length and stays.
-enum Raw<'a> {
+pub(super) enum Raw<'a> {
     Null,
-    Bare(&'a str),
     Text(Cow<'a, str>),
     Nested(&'a RawValue),
 }
 
-impl<'a> Raw<'a> {
-    /// The text of a string, number or flag.
-    fn text(self) -> Option<Cow<'a, str>> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Bare(text) => Some(Cow::Borrowed(text)),
-            Self::Null | Self::Nested(_) => None,
-        }
-    }
-
-    /// The integer it means to Jackson's `getValueAsInt`; null is `None`.
-    fn int32(&self, name: &str) -> Result<Option<i32>, String> {
-        match self {
-            Self::Null => Ok(None),
-            Self::Nested(_) => Err(NESTED.to_owned()),
-            Self::Text(text) => Ok(Some(scalar::quoted_int32(text))),
-            Self::Bare("true") => Ok(Some(1)),
-            Self::Bare(number) => Ok(Some(scalar::int32(name, number)?.unwrap_or(0))),
-        }
-    }
-
-    /// The flag it means: `true`, also as a string and in any case, or an integer other than 0.
-    fn flag(&self) -> Result<bool, String> {
-        match self {
-            Self::Null => Ok(false),
-            Self::Nested(_) => Err(NESTED.to_owned()),
-            Self::Text(text) => Ok(scalar::is_word(text, "true")),
-            Self::Bare(text) => Ok(scalar::bare_flag(text)),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Raw<'de> {
+impl<'de: 'a, 'a> Deserialize<'de> for Raw<'a> {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
         let raw = <&RawValue>::deserialize(json)?;
         let text = raw.get();
@@ -304,7 +291,7 @@ impl<'de> Deserialize<'de> for Raw<'de> {
             [b'"', .., b'"'] => unescaped(&text[1..text.len() - 1])
                 .map(Self::Text)
                 .map_err(D::Error::custom),
-            _ => Ok(Self::Bare(text)),
+            _ => Ok(Self::Text(Cow::Borrowed(text))),
         }
     }
 }
@@ -396,20 +383,25 @@ impl PortChange {
         port.number = self.number.unwrap_or(port.number);
         port.enabled = self.enabled.unwrap_or(port.enabled);
     }
+
+    fn set_number(&mut self, number: &Number<'_>) -> Result<(), String> {
+        self.number = Some(number.int32("port")?.unwrap_or(0));
+        Ok(())
+    }
 }
 
 object!(PortObject, "a port", |map| {
     let mut change = PortChange::default();
     while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
-        let value = map.next_value::<Raw<'de>>()?;
+        // Inside a port, null is not absent: 0 and false.
         match &*key {
-            // Inside a port, null is not absent: 0 and false.
-            "$" => {
-                let number = value.int32("port").map_err(A::Error::custom)?;
-                change.number = Some(number.unwrap_or(0));
+            "$" => change
+                .set_number(&map.next_value()?)
+                .map_err(A::Error::custom)?,
+            "@enabled" => change.enabled = Some(map.next_value::<Number<'de>>()?.flag()),
+            _ => {
+                map.next_value::<Raw<'de>>()?;
             }
-            "@enabled" => change.enabled = Some(value.flag().map_err(A::Error::custom)?),
-            _ => {}
         }
     }
     Ok(PortObject(change))
@@ -420,14 +412,20 @@ struct PortObject(PortChange);
 impl<'de> Deserialize<'de> for PortChange {
     /// The object Eureka writes, or the bare number of older clients and hand-written ones.
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
-        match Raw::deserialize(json)? {
-            Raw::Nested(raw) => serde_json::from_str(raw.get())
-                .map(|PortObject(change)| change)
-                .map_err(D::Error::custom),
-            value => Ok(Self {
-                number: value.int32("port").map_err(D::Error::custom)?,
-                enabled: None,
-            }),
+        let mut change = Self::default();
+        let raw = <&RawValue>::deserialize(json)?.get();
+        let from = |problem: serde_json::Error| D::Error::custom(problem);
+        match raw.as_bytes() {
+            [b'n', ..] => {}
+            [b'{' | b'[', ..] => {
+                let PortObject(inner) = serde_json::from_str(raw).map_err(from)?;
+                change = inner;
+            }
+            _ => {
+                let number = serde_json::from_str(raw).map_err(from)?;
+                change.set_number(&number).map_err(D::Error::custom)?;
+            }
         }
+        Ok(change)
     }
 }

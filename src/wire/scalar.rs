@@ -1,18 +1,18 @@
-//! How Eureka reads numbers, flags and words, which clients write in many ways.
+//! How Eureka reads numbers and words, which clients write in many ways.
 //!
-//! Owns the rules by which text becomes a number, a flag or a status, for JSON and XML alike. It may
-//! not know which field it reads: each field has its own answer to [`Integer::Garbage`].
+//! Owns the rules by which text becomes a number or a status. It may not know which field it reads: each
+//! field has its own answer to [`Integer::Garbage`].
 
 use std::fmt::{self, Write as _};
 
-use crate::registry::{InstanceStatus, LeaseTerms};
+use crate::registry::InstanceStatus;
 
 /// How deep a document may nest, in any part of it: Eureka's own nest five deep.
 pub const MAX_DEPTH: usize = 64;
 
 /// What a text says when an integer is expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Integer {
+pub(super) enum Integer {
     /// An integer, or the whole part of a decimal number.
     Value(i64),
     /// A number beyond 64 bits.
@@ -22,27 +22,27 @@ enum Integer {
 }
 
 /// Reads `text` as Jackson's `getValueAsLong` would, except that it tells garbage from 0.
-fn integer(text: &str) -> Integer {
+pub(super) fn integer(text: &str) -> Integer {
     let text = text.trim();
     if let Ok(value) = text.parse() {
         return Integer::Value(value);
     }
-    match decimal(text) {
+    // `f64` would also read "inf" and "NaN".
+    let numeric = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
+    match text.parse::<f64>() {
         // 2^63 is the first positive integer that is none of i64's.
-        Some(value) if value.abs() < 9_223_372_036_854_775_808.0 => Integer::Value(value as i64),
-        Some(_) => Integer::TooLarge,
-        None => Integer::Garbage,
+        Ok(value) if text.bytes().all(numeric) => {
+            if value.abs() < 9_223_372_036_854_775_808.0 {
+                Integer::Value(value as i64)
+            } else {
+                Integer::TooLarge
+            }
+        }
+        _ => Integer::Garbage,
     }
 }
 
-/// A decimal number; `f64` alone would also read "inf" and "NaN".
-fn decimal(text: &str) -> Option<f64> {
-    let numeric = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
-    let value = text.parse().ok()?;
-    text.bytes().all(numeric).then_some(value)
-}
-
-/// Reads a 32-bit integer of the field `name`, as a number of JSON or a text of XML; garbage is `None`.
+/// Reads a 32-bit integer of the field `name`; garbage is `None`.
 ///
 /// # Errors
 /// A sentence, if it is beyond 32 bits: Eureka's parser refuses the document.
@@ -55,53 +55,17 @@ pub(super) fn int32(name: &str, text: &str) -> Result<Option<i32>, String> {
     }
 }
 
-/// Reads an integer that JSON has as a string, as Jackson's `getValueAsLong` does: garbage is 0, whole
-/// digits beyond 64 bits are garbage, and a decimal number beyond them is the nearest.
-pub(super) fn quoted_int64(text: &str) -> i64 {
-    let text = text.trim();
-    let digits = |byte: u8| byte.is_ascii_digit() || b"+-".contains(&byte);
-    text.parse().unwrap_or_else(|_| match decimal(text) {
-        Some(value) if !text.bytes().all(digits) => value as i64,
-        _ => 0,
-    })
+/// A lease term in seconds; below 1 there is none (`LeaseInfo.java`).
+pub(super) fn lease_seconds(value: i32) -> Option<u32> {
+    (value > 0).then(|| value.unsigned_abs())
 }
 
-/// The same in 32 bits (`getValueAsInt`).
-pub(super) fn quoted_int32(text: &str) -> i32 {
-    let text = text.trim();
-    let digits = |byte: u8| byte.is_ascii_digit() || b"+-".contains(&byte);
-    text.parse().unwrap_or_else(|_| match decimal(text) {
-        Some(value) if !text.bytes().all(digits) => value as i32,
-        _ => 0,
-    })
-}
-
-/// Reads an integer that may be beyond 32 bits as the nearest that is not; garbage is 0.
-pub(super) fn nearest_int32(text: &str) -> i32 {
-    decimal(text.trim()).map_or(0, |value| value as i32)
-}
-
-/// Reads `lastDirtyTimestamp`, in ms, as a number of JSON or a text of XML; empty is absent, and a
-/// negative one is older than any record: 0.
+/// A `lastDirtyTimestamp`, in ms.
 ///
 /// # Errors
-/// A sentence, if it is not a number or beyond 64 bits. Eureka's XML parser would make garbage "now",
-/// which lets the sender win over every later registration: we refuse it.
-pub(super) fn timestamp(text: &str) -> Result<Option<u64>, String> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    match integer(text) {
-        Integer::Value(value) => Ok(Some(past(value))),
-        Integer::TooLarge | Integer::Garbage => {
-            Err(format!("lastDirtyTimestamp is no time: {}", excerpt(text)))
-        }
-    }
-}
-
-/// A time in ms since 1970, never before it.
-pub(super) fn past(value: i64) -> u64 {
-    u64::try_from(value).unwrap_or(0)
+/// A sentence, if it is negative.
+pub(super) fn not_negative(value: i64) -> Result<u64, String> {
+    u64::try_from(value).map_err(|_| format!("lastDirtyTimestamp is no time: {value}"))
 }
 
 /// Reads a status in any case; what is none is UNKNOWN.
@@ -111,38 +75,6 @@ pub(super) fn status(text: &str) -> InstanceStatus {
         .into_iter()
         .find(|status| status.as_str().eq_ignore_ascii_case(text))
         .unwrap_or(InstanceStatus::Unknown)
-}
-
-/// Reads a flag that is no string in JSON: `true`, or an integer other than 0.
-pub(super) fn bare_flag(text: &str) -> bool {
-    text == "true" || text.parse().is_ok_and(|value: i64| value != 0)
-}
-
-/// Whether `text` is the word `word`, in any case.
-pub(super) fn is_word(text: &str, word: &str) -> bool {
-    text.trim().eq_ignore_ascii_case(word)
-}
-
-/// Sets the lease term called `name`, in seconds; what is below 1 is the default (`LeaseInfo.java`), and
-/// the other fields of a lease are the server's.
-pub(super) fn set_lease(lease: &mut LeaseTerms, name: &str, seconds: i32) {
-    let default = LeaseTerms::default();
-    let or = |default: u32| {
-        u32::try_from(seconds)
-            .ok()
-            .filter(|s| *s > 0)
-            .unwrap_or(default)
-    };
-    match name {
-        "renewalIntervalInSecs" => lease.renewal_interval_secs = or(default.renewal_interval_secs),
-        "durationInSecs" => lease.duration_secs = or(default.duration_secs),
-        _ => {}
-    }
-}
-
-/// Whether a field of a lease is its client's.
-pub(super) fn is_lease_term(name: &str) -> bool {
-    matches!(name, "renewalIntervalInSecs" | "durationInSecs")
 }
 
 /// The beginning of a client's text, short enough for a log line.

@@ -43,6 +43,17 @@ impl XmlWriter {
         self.out.extend_from_slice(bytes);
     }
 
+    /// How many bytes are written.
+    pub(super) fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// An element without content, as XStream closes it.
+    pub(super) fn empty(&mut self, name: &str) {
+        self.line();
+        self.out.extend_from_slice(format!("<{name}/>").as_bytes());
+    }
+
     /// Opens an element; `tag` is its name and attributes.
     pub(super) fn open(&mut self, tag: &str) {
         if self.depth > 0 {

@@ -23,6 +23,8 @@ pub(crate) struct FakeNode {
     views: watch::Sender<Arc<View>>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) refuses_writes: Mutex<Option<WriteError>>,
+    /// Refuses registrations of a batch as full disks do.
+    pub(crate) refuses_growth: Mutex<bool>,
     pub(crate) refuses_reads: Mutex<Option<ReadError>>,
     pub(crate) refuses_orders: Mutex<Option<AdminRefusal>>,
     /// Orders carried out, oldest first.
@@ -41,6 +43,7 @@ impl FakeNode {
             views: watch::Sender::new(view),
             clock: Arc::new(ManualClock::starting_at(1_700_000_000_000)),
             refuses_writes: Mutex::new(None),
+            refuses_growth: Mutex::new(false),
             refuses_reads: Mutex::new(None),
             refuses_orders: Mutex::new(None),
             orders: Mutex::new(Vec::new()),
@@ -87,6 +90,26 @@ impl Registrar for FakeNode {
             match *self.refuses_writes.lock().unwrap() {
                 Some(refusal) => Err(refusal),
                 None => Ok(self.apply(vec![command])[0]),
+            }
+        })
+    }
+
+    fn write_all(&self, commands: Vec<Command>) -> BoxFuture<'_, Vec<Result<Written, WriteError>>> {
+        Box::pin(async move {
+            match *self.refuses_writes.lock().unwrap() {
+                Some(refusal) => vec![Err(refusal); commands.len()],
+                None if *self.refuses_growth.lock().unwrap() => {
+                    let grows = |command: &Command| matches!(command, Command::Register(_));
+                    let verdicts: Vec<bool> = commands.iter().map(grows).collect();
+                    let kept = commands.into_iter().filter(|command| !grows(command));
+                    let mut written = self.apply(kept.collect()).into_iter();
+                    let result = |refused: bool| match refused {
+                        true => Err(WriteError::DiskFull),
+                        false => Ok(written.next().unwrap()),
+                    };
+                    verdicts.into_iter().map(result).collect()
+                }
+                None => self.apply(commands).into_iter().map(Ok).collect(),
             }
         })
     }

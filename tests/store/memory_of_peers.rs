@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use eureka_raft::store::files::SharedFiles;
+use eureka_raft::store::files::{Files, SharedFiles};
 use eureka_raft::store::identity::StoredVote;
 use eureka_raft::store::peer_memory::{MEMORIES_MAX, MEMORY_FILES, Memories, Memory};
 use eureka_raft::store::{MemFiles, MemoryFile};
@@ -61,6 +61,25 @@ fn no_power_cut_takes_more_than_what_was_being_written() {
                 "step {step} seed {seed}: {found:?}"
             );
         }
+    }
+}
+
+/// A node whose disk had run out of inodes by the first or second write ended itself with 74.
+#[test]
+fn once_settled_a_write_creates_no_file() {
+    let present = |files: &MemFiles| MEMORY_FILES.map(|name| files.open(name).is_ok());
+    for already in 0..=2 {
+        let files = MemFiles::new();
+        let mut file = MemoryFile::open(share(&files)).unwrap();
+        for round in 1..=already {
+            file.write(&memories(round)).unwrap();
+        }
+        let mut file = MemoryFile::open(share(&files)).unwrap();
+        file.settle().unwrap();
+        assert_eq!(present(&files), [true, true], "{already} written before");
+        let again = MemoryFile::open(share(&files)).unwrap();
+        assert_eq!((again.found(), again.damage()), (file.found(), None));
+        assert_eq!(again.found().is_empty(), already == 0);
     }
 }
 

@@ -26,6 +26,9 @@ pub struct Cluster {
     settings: Vec<String>,
 }
 
+/// Who waits for the end of this process, to end what it started.
+pub struct Warden(#[expect(dead_code, reason = "its pipe is open as long as it is held")] Child);
+
 /// One node: its place in the world, and its process while it runs.
 pub struct Node {
     pub name: String,
@@ -135,6 +138,24 @@ impl Cluster {
         for node in self.nodes.iter().filter(|node| node.process.is_some()) {
             node.await_ready();
         }
+    }
+
+    /// Sees to it that the nodes that run now, and the directory, do not outlive this process, however
+    /// it ends: for a cluster in a `static`, which nobody drops. It lasts as long as what is returned.
+    pub fn end_with_this_process(&self) -> Warden {
+        // The end of this process closes the pipe, and only then does `read` return.
+        const SCRIPT: &str = r#"trap '' HUP INT TERM; read -r _; d=$1; shift; kill -9 "$@"
+            rm -rf "$d" || { sleep 1; rm -rf "$d"; }"#;
+        let running = self.nodes.iter().filter_map(|node| node.process.as_ref());
+        let warden = Command::new("sh")
+            .args(["-c", SCRIPT, "warden"])
+            .arg(self.directory.path())
+            .args(running.map(|process| process.id().to_string()))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        Warden(warden.expect("sh starts"))
     }
 
     /// The index of the node that all running nodes agree leads.

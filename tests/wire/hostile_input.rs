@@ -67,7 +67,7 @@ proptest! {
     #[test]
     fn arbitrary_headers_are_answered(value in any::<String>(), ranges in "[a-z*/;=+,. q0]{0,40}") {
         for value in [value, ranges] {
-            let _ = wire::negotiate(Some(&value));
+            let _ = wire::negotiate(std::iter::once(&*value));
             let _ = wire::body_format(Some(&value));
             let _ = Form::from_eureka_accept(Some(&value));
         }

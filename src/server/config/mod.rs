@@ -21,8 +21,8 @@ pub use address::{BaseUrl, HostPort};
 pub use error::ConfigError;
 pub use layers::Source;
 pub use sections::{
-    Cluster, Config, Delta, InitialMember, Lease, Limits, Listen, Log, LogFormat, LogLevel, Node,
-    Peer, Protection, Raft, ReadMode, Reads,
+    Cluster, Compat, Config, Delta, InitialMember, Lease, Limits, Listen, Log, LogFormat, LogLevel,
+    Node, Peer, Protection, Raft, ReadMode, Reads,
 };
 
 use layers::Layers;

@@ -10,8 +10,8 @@ use super::address::{BaseUrl, HostPort};
 use super::error::ConfigError;
 use super::layers::Layers;
 use super::sections::{
-    Cluster, Config, Delta, Disk, InitialMember, Lease, Limits, Listen, Log, LogFormat, LogLevel,
-    Node, Peer, Protection, Raft, ReadMode, Reads,
+    Cluster, Compat, Config, Delta, Disk, InitialMember, Lease, Limits, Listen, Log, LogFormat,
+    LogLevel, Node, Peer, Protection, Raft, ReadMode, Reads,
 };
 use super::values::{
     address, automatic_size, choice, count, duration, duration_in_range, flag, invalid, size, text,
@@ -66,6 +66,9 @@ pub(super) fn read(layers: &Layers) -> Result<Config, ConfigError> {
         delta: Delta {
             retention: duration(layers, "delta.retention")?,
             retention_changes: count(layers, "delta.retention_changes", 0..=u64::MAX)?,
+        },
+        compat: Compat {
+            peer_replication: flag(layers, "compat.peer_replication")?,
         },
         listen,
         cluster,
@@ -226,6 +229,7 @@ fn limits(layers: &Layers) -> Result<Limits, ConfigError> {
     let number = |key| count(layers, key, 1..=COUNT_MAX).map(to_usize);
     Ok(Limits {
         body_bytes_max: bytes("limits.max_body")?,
+        replication_bytes_max: bytes("limits.max_replication_body")?,
         connections_max: number("limits.max_connections")?,
         streams_max: number("limits.max_streams")?,
         header_timeout: duration(layers, "limits.header_timeout")?,

@@ -34,6 +34,8 @@ pub struct Config {
     pub reads: Reads,
     /// `[delta]`: the change log.
     pub delta: Delta,
+    /// `[compat]`: what only those need who come from Eureka.
+    pub compat: Compat,
     /// `[limits]`: what is refused.
     pub limits: Limits,
     /// `[log]`: what is written to standard error.
@@ -190,11 +192,20 @@ pub struct Delta {
     pub retention_changes: u64,
 }
 
+/// `[compat]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compat {
+    /// `compat.peer_replication`: whether legacy Eureka servers may have this node as a peer.
+    pub peer_replication: bool,
+}
+
 /// `[limits]`: each has a default and a refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// `limits.max_body`: bytes of a request's body; more is 413.
     pub body_bytes_max: usize,
+    /// `limits.max_replication_body`: bytes of a batch of a legacy peer; more is 413.
+    pub replication_bytes_max: usize,
     /// `limits.max_connections` of clients; further ones are closed.
     pub connections_max: usize,
     /// `limits.max_streams` of changes, open at once; more is 429.

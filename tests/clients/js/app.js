@@ -1,24 +1,29 @@
-// A Node.js service that registers with eureka-js-client (npm), as it is released.
+// A Node.js service on eureka-js-client (npm), as it is released.
 //
-// Shows that it registers, renews, finds the other services and calls them by name, and cancels itself when it is stopped.
+// The control routes and the environment are those of every application here (tests/clients/README.md). Its own:
 //
-//   GET /hello        says who answers
-//   GET /seen         what this client's own cache holds: {"APPLICATION": [{"id", "status", "language"}]}
-//   GET /ask/NAME     finds NAME through the client, calls its /hello and passes the answer on
-//   GET /metrics      how many instances it sees, for Prometheus
+//   USE_DELTAS=true   fetch deltas after the first full fetch, which this client does not do by itself
 //
-// Environment: PORT, EUREKA_URLS (comma-separated, in the order in which to try them), RENEWAL_SECONDS, LEASE_SECONDS.
+// The client has no way to change its own status: whatever it registers, it registers as UP.
 'use strict';
 
 const http = require('http');
 const { Eureka } = require('eureka-js-client');
 
 const PORT = Number(process.env.PORT);
-const RENEWAL_MS = Number(process.env.RENEWAL_SECONDS) * 1000;
-const APPLICATION = 'js-service';
+const APPLICATION = process.env.APP_NAME || 'js-service';
 const ASK_MS_MAX = 5000;
+const TEXT = 'text/plain; charset=utf-8';
+
+// What the client logs, with its level in front: its own logger drops it.
+const logger = {};
+for (const level of ['debug', 'info', 'warn', 'error']) {
+  logger[level] = (...words) => level !== 'debug' && console.log(new Date().toISOString(), level.toUpperCase(), ...words);
+}
 
 const client = new Eureka({
+  logger,
+  shouldUseDelta: process.env.USE_DELTAS === 'true',
   instance: {
     app: APPLICATION,
     instanceId: `127.0.0.1:${APPLICATION}:${PORT}`,
@@ -35,21 +40,18 @@ const client = new Eureka({
   },
   eureka: {
     serviceUrls: { default: process.env.EUREKA_URLS.split(',').map((url) => `${url.replace(/\/$/, '')}/apps/`) },
-    heartbeatInterval: RENEWAL_MS,
-    registryFetchInterval: RENEWAL_MS,
+    heartbeatInterval: Number(process.env.RENEWAL_SECONDS) * 1000,
+    registryFetchInterval: Number(process.env.FETCH_SECONDS || process.env.RENEWAL_SECONDS) * 1000,
   },
 });
 
 function seen() {
-  const view = {};
-  for (const [application, instances] of Object.entries(client.cache.app)) {
-    view[application] = instances.map(({ instanceId, status, metadata }) => ({
-      id: instanceId,
-      status,
-      language: metadata && metadata.language,
-    }));
-  }
-  return view;
+  return Object.entries(client.cache.app).flatMap(([app, instances]) => instances.map(({ instanceId, status, metadata }) => ({
+    app,
+    id: instanceId,
+    status,
+    metadata: metadata || {},
+  })));
 }
 
 async function ask(name) {
@@ -61,20 +63,36 @@ async function ask(name) {
   return answer.text();
 }
 
-async function bodyOf(path) {
-  if (path === '/hello') return 'hello from javascript';
-  if (path === '/seen') return JSON.stringify(seen());
-  if (path.startsWith('/ask/')) return ask(path.slice('/ask/'.length));
-  if (path === '/metrics') return `demo_instances_seen ${Object.values(seen()).flat().length}\n`;
-  return 'GET /hello, /seen, /ask/NAME or /metrics';
+// The client's only way: what it will register is its configuration, and it registers when it is told to.
+function setMetadata(pairs) {
+  Object.assign(client.config.instance.metadata, Object.fromEntries(pairs));
+  return new Promise((resolve, reject) => client.register((problem) => (problem ? reject(problem) : resolve('registered again'))));
+}
+
+function stop() {
+  return new Promise((resolve, reject) => client.stop((problem) => (problem ? reject(problem) : resolve('cancelled'))));
+}
+
+async function answer(method, url) {
+  const path = url.pathname;
+  if (method === 'PUT' && path === '/status') return [501, 'eureka-js-client cannot change its status: it always registers as UP'];
+  if (method === 'PUT' && path === '/metadata') return [200, await setMetadata(url.searchParams)];
+  if (method === 'POST' && path === '/stop') return [200, await stop()];
+  if (path === '/hello') return [200, 'hello from javascript'];
+  if (path === '/seen') return [200, JSON.stringify(seen())];
+  if (path.startsWith('/ask/')) return [200, await ask(path.slice('/ask/'.length))];
+  if (path === '/metrics') return [200, `demo_instances_seen ${seen().length}\n`];
+  return [404, 'GET /hello, /seen, /ask/NAME, /metrics; PUT /status, /metadata; POST /stop'];
 }
 
 const server = http.createServer((request, response) => {
-  bodyOf(request.url)
-    .then((body) => [200, body], (problem) => [500, String(problem)])
+  answer(request.method, new URL(request.url, 'http://127.0.0.1'))
+    .catch((problem) => [500, String(problem)])
     .then(([status, body]) => {
-      response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' });
-      response.end(body);
+      response.writeHead(status, { 'Content-Type': TEXT });
+      response.end(body, () => {
+        if (request.url === '/stop') process.exit(status === 200 ? 0 : 1);
+      });
     });
 });
 
@@ -90,9 +108,9 @@ server.listen(PORT, '127.0.0.1', () => {
 
 for (const signal of ['SIGTERM', 'SIGINT']) {
   process.on(signal, () => {
-    client.stop((problem) => {
-      if (problem) console.error(`could not cancel: ${problem.message}`);
-      process.exit(problem ? 1 : 0);
+    stop().then(() => process.exit(0), (problem) => {
+      console.error(`could not cancel: ${problem.message}`);
+      process.exit(1);
     });
   });
 }

@@ -1,13 +1,9 @@
-"""A Python service that registers with py-eureka-client (PyPI), as it is released.
+"""A Python service on py-eureka-client (PyPI), as it is released.
 
-Shows that it registers, renews, finds the other services and calls them by name, and cancels itself when it is stopped.
+The control routes and the environment are those of every application here (tests/clients/README.md), except that
+FETCH_SECONDS means nothing: this client renews and fetches in one loop, every RENEWAL_SECONDS.
 
-    GET /hello        says who answers
-    GET /seen         what this client's own cache holds: {"APPLICATION": [{"id", "status", "language"}]}
-    GET /ask/NAME     finds NAME through the client, calls its /hello and passes the answer on
-    GET /metrics      how many instances it sees, for Prometheus
-
-Environment: PORT, EUREKA_URLS (comma-separated, in the order in which to try them), RENEWAL_SECONDS, LEASE_SECONDS.
+It has no way to change the metadata that it registered.
 """
 
 import asyncio
@@ -17,18 +13,21 @@ import os
 import signal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from urllib.parse import parse_qs, urlsplit
 
 from py_eureka_client.eureka_client import EurekaClient
 
 PORT = int(os.environ["PORT"])
-APPLICATION = "py-service"
+APPLICATION = os.environ.get("APP_NAME", "py-service")
 ASK_SECONDS_MAX = 5
+NO_METADATA = "py-eureka-client cannot change the metadata that it registered"
 
 
 async def main():
     stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(number, stopped.set)
 
     client = EurekaClient(
         eureka_server=os.environ["EUREKA_URLS"],
@@ -37,12 +36,12 @@ async def main():
         instance_host="127.0.0.1",
         instance_ip="127.0.0.1",
         instance_port=PORT,
-        # One interval for both: this client renews and then fetches.
         renewal_interval_in_secs=int(os.environ["RENEWAL_SECONDS"]),
         duration_in_secs=int(os.environ["LEASE_SECONDS"]),
         metadata={"language": "python"},
     )
-    server = ThreadingHTTPServer(("127.0.0.1", PORT), handler_for(client))
+    routes = Routes(client, lambda: loop.call_soon_threadsafe(stopped.set))
+    server = ThreadingHTTPServer(("127.0.0.1", PORT), handler_for(routes))
     Thread(target=server.serve_forever, daemon=True).start()
 
     await client.start()
@@ -52,38 +51,62 @@ async def main():
     os._exit(0)
 
 
-def seen_by(client):
-    return {
-        application.name: [
-            {"id": instance.instanceId, "status": instance.status, "language": instance.metadata.get("language")}
+class Routes:
+    """What the control routes do with the client; each answers (status, text)."""
+
+    def __init__(self, client, stop):
+        self.client = client
+        self.stop = stop
+
+    def get(self, path):
+        if path == "/hello":
+            return 200, "hello from python"
+        if path == "/seen":
+            return 200, json.dumps(self.seen())
+        if path.startswith("/ask/"):
+            return 200, asyncio.run(self.client.do_service(path.removeprefix("/ask/"), "/hello", timeout=ASK_SECONDS_MAX))
+        if path == "/metrics":
+            return 200, f"demo_instances_seen {len(self.seen())}\n"
+        return 404, "GET /hello, /seen, /ask/NAME, /metrics; PUT /status, /metadata; POST /stop"
+
+    def put(self, path, query):
+        if path == "/status":
+            asyncio.run(self.client.status_update(query["value"][0]))
+            return 200, "asked the server to change it"
+        return (501, NO_METADATA) if path == "/metadata" else (404, path)
+
+    def post(self, path):
+        if path != "/stop":
+            return 404, path
+        self.stop()
+        return 200, "stopping"
+
+    def seen(self):
+        return [
+            {"app": application.name, "id": instance.instanceId, "status": instance.status, "metadata": instance.metadata}
+            for application in self.client.applications.applications
             for instance in application.instances
         ]
-        for application in client.applications.applications
-    }
 
 
-def handler_for(client):
+def handler_for(routes):
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
+            self.answer(lambda: routes.get(self.path))
+
+        def do_PUT(self):
+            asked = urlsplit(self.path)
+            self.answer(lambda: routes.put(asked.path, parse_qs(asked.query)))
+
+        def do_POST(self):
+            self.answer(lambda: routes.post(self.path))
+
+        def answer(self, work):
             try:
-                self.answer(200, self.body_of(self.path))
+                status, text = work()
             except Exception as problem:
-                self.answer(500, f"{type(problem).__name__}: {problem}")
-
-        def body_of(self, path):
-            if path == "/hello":
-                return "hello from python"
-            if path == "/seen":
-                return json.dumps(seen_by(client))
-            if path.startswith("/ask/"):
-                name = path.removeprefix("/ask/")
-                return asyncio.run(client.do_service(name, "/hello", timeout=ASK_SECONDS_MAX))
-            if path == "/metrics":
-                return f"demo_instances_seen {sum(map(len, seen_by(client).values()))}\n"
-            return "GET /hello, /seen, /ask/NAME or /metrics"
-
-        def answer(self, status, body):
-            data = body.encode()
+                status, text = 500, f"{type(problem).__name__}: {problem}"
+            data = text.encode()
             self.send_response(status)
             self.send_header("Content-Type", "text/plain; charset=utf-8")
             self.send_header("Content-Length", str(len(data)))

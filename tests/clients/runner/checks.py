@@ -45,7 +45,9 @@ def sees(report, clients, others, what="sees the others"):
         def probe():
             seen = client.seen()
             for other in wanted:
-                state = seen.get(other.instance_id, "nothing")
+                found = seen.get(other.instance_id)
+                require(found, f"nothing of {other.instance_id}")
+                state = (found.status, found.language)
                 require(state == ("UP", other.kind.language), f"{state} for {other.instance_id}")
 
         with report.check(what, client.name, [client.log]) as row:
@@ -124,7 +126,8 @@ def _sees_status(client, subject, within, up):
     """Clients show another's OUT_OF_SERVICE or leave the instance out, as their authors chose."""
 
     def probe():
-        status = client.seen().get(subject.instance_id, ("not offered",))[0]
+        seen = client.seen().get(subject.instance_id)
+        status = seen.status if seen else "not offered"
         require((status == "UP") == up, f"{subject.name} is {status}")
         return status
 

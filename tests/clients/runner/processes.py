@@ -2,12 +2,16 @@
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 KILLED_SECONDS_MAX = 5
+QUIET_PORT_MIN = 10000
+QUIET_PORTS_TRIED = 200
 
 _libc = ctypes.CDLL(None)
 _running = []
@@ -79,6 +83,16 @@ def is_free(port):
         except OSError:
             return False
         return True
+
+
+def quiet_ports(count):
+    """Free ports that the system gives to nobody by itself: those below its range for connections."""
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    candidates = random.sample(range(QUIET_PORT_MIN, min(lowest, 32768)), QUIET_PORTS_TRIED)
+    found = [port for port in candidates if is_free(port)][:count]
+    if len(found) < count:
+        raise OSError(f"fewer than {count} of {QUIET_PORTS_TRIED} ports that were tried are free")
+    return found
 
 
 def free_ports(count):

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from . import web
-from .processes import Process, free_ports, is_free
+from .processes import Process, is_free, quiet_ports
 from .waiting import CheckFailed, Within, eventually, require
 
 READY_SECONDS_MAX = 30
 LEADER_SECONDS_MAX = 15
 STOP_SECONDS_MAX = 15
+NUMBERS = (1, 2, 3)
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Registered:
     application: str
     status: str
     language: str
+    metadata: dict
     registered_ms: int
     renewed_ms: int
 
@@ -58,17 +60,33 @@ class Server:
     def end_override(self, client, status):
         web.request("DELETE", f"{self._url_of(client)}/status?value={status}")
 
+    def put_metadata(self, client, key, value):
+        web.request("PUT", f"{self._url_of(client)}/metadata?{key}={value}")
+
+    def register(self, application, document):
+        web.post_json(f"{self.eureka_url}/apps/{application}", document)
+
+    def cancel(self, client):
+        web.request("DELETE", self._url_of(client))
+
+    def instances_of(self, application):
+        """Those of one application, as this server itself holds them."""
+        return [one for one in self.instances(own_copy=True).values() if one.application == application]
+
     def _url_of(self, client):
+        """Of anything with an `application` and an `instance_id`."""
         return f"{self.eureka_url}/apps/{client.application}/{quote(client.instance_id)}"
 
 
 def _registered(instance):
     lease = instance["leaseInfo"]
+    metadata = {key: value for key, value in instance.get("metadata", {}).items() if not key.startswith("@")}
     return Registered(
         id=instance["instanceId"],
         application=instance["app"],
         status=instance["status"],
-        language=instance.get("metadata", {}).get("language", ""),
+        language=metadata.get("language", ""),
+        metadata=metadata,
         registered_ms=int(lease["registrationTimestamp"]),
         renewed_ms=int(lease["lastRenewalTimestamp"]),
     )
@@ -117,25 +135,31 @@ class Node(Server):
 
 def three_nodes(root, binary, directory):
     """The nodes of raft-config/three, on their own ports if these are free, else on others."""
-    numbers = (1, 2, 3)
-    http, peer = [8760 + n for n in numbers], [8770 + n for n in numbers]
-    others = not all(map(is_free, http + peer))
-    if others:
-        ports = free_ports(6)
-        http, peer = ports[:3], ports[3:]
-    members = ", ".join(f'{{ name = "node-{n}", peer = "127.0.0.1:{peer[n - 1]}" }}' for n in numbers)
+    http, peer = [8760 + n for n in NUMBERS], [8770 + n for n in NUMBERS]
+    if not all(map(is_free, http + peer)):
+        return three_nodes_anywhere(root, binary, directory)
+    return [Node(n, binary, config_of(root, n), (), http[n - 1], directory) for n in NUMBERS]
+
+
+def three_nodes_anywhere(root, binary, directory, settings=()):
+    """The same on ports of their own, so that several clusters run beside each other; with further `settings`."""
+    ports = quiet_ports(2 * len(NUMBERS))
+    http, peer = ports[:3], ports[3:]
+    members = ", ".join(f'{{ name = "node-{n}", peer = "127.0.0.1:{peer[n - 1]}" }}' for n in NUMBERS)
     nodes = []
-    for n in numbers:
-        settings = []
-        if others:
-            settings = [
-                f"listen.http=127.0.0.1:{http[n - 1]}",
-                f"listen.peer=127.0.0.1:{peer[n - 1]}",
-                f"cluster.initial_members=[{members}]",
-            ]
-        config = root / "raft-config" / "three" / f"node-{n}.toml"
-        nodes.append(Node(n, binary, config, settings, http[n - 1], directory))
+    for n in NUMBERS:
+        own = (
+            f"listen.http=127.0.0.1:{http[n - 1]}",
+            f"listen.peer=127.0.0.1:{peer[n - 1]}",
+            f"cluster.initial_members=[{members}]",
+            *settings,
+        )
+        nodes.append(Node(n, binary, config_of(root, n), own, http[n - 1], directory))
     return nodes
+
+
+def config_of(root, n):
+    return root / "raft-config" / "three" / f"node-{n}.toml"
 
 
 def leader_of(nodes):

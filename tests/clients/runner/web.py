@@ -22,12 +22,26 @@ def get_json(url):
     return json.loads(get_text(url, "application/json"))
 
 
-def request(method, url, headers=None):
-    call = urllib.request.Request(url, method=method, headers=headers or {})
+def post_json(url, document):
+    """For a 2xx answer. Anything else raises an `OSError`."""
+    return request("POST", url, {"Content-Type": "application/json"}, json.dumps(document).encode())
+
+
+class Refused(OSError):
+    """An answer that is no 2xx, with its `status` and its `text`."""
+
+    def __init__(self, method, url, status, text):
+        super().__init__(f"{method} {url} answered {status} {text}")
+        self.status = status
+        self.text = text
+
+
+def request(method, url, headers=None, body=None):
+    call = urllib.request.Request(url, method=method, headers=headers or {}, data=body)
     try:
         with _direct.open(call, timeout=REQUEST_SECONDS_MAX) as answer:
             return answer.read().decode()
     except urllib.error.HTTPError as refused:
-        raise OSError(f"{method} {url} answered {refused.code} {refused.read(ERROR_BYTES_MAX).decode(errors='replace')}") from None
+        raise Refused(method, url, refused.code, refused.read(ERROR_BYTES_MAX).decode(errors="replace")) from None
     except (urllib.error.URLError, http.client.HTTPException) as broken:
         raise OSError(f"{method} {url} failed: {getattr(broken, 'reason', broken)}") from None

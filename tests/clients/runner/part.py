@@ -1,0 +1,65 @@
+"""One story in a process of its own: a client, at one site, from the first server to the last; its findings go into a file.
+
+A process of its own, so that stories run beside each other, none outlives its parent, and a stuck one can be ended from outside.
+"""
+
+import json
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from . import findings, kinds, processes
+from .site import Ours, Theirs
+from .story import FAIL, Story
+from .waiting import CheckFailed, describe
+
+OURS, THEIRS = "ours", "theirs"
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run(root, options):
+    """Exit code 0 if a story was told to its end, whatever came of its steps."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    [kind] = kinds.named(options.names)
+    directory = Path(tempfile.mkdtemp(prefix=f"eureka-raft-clients-{kind.name}-"))
+    story = None
+    found = {}
+    try:
+        story = Story(kind, site_of(root, options, directory), directory, options.seed)
+        story.tell(kinds.prometheus_binary(), options.until)
+        found = findings.of(story)
+    except (CheckFailed, OSError, ValueError, LookupError) as problem:
+        found = {"broken": describe(problem)}
+    finally:
+        processes.kill_all()
+        if story and fails(found):
+            found["logs"] = str(keep_logs(story, root / "target" / "clients" / f"{kind.name}-{options.part}"))
+        shutil.rmtree(directory, ignore_errors=True)
+    Path(options.result).write_text(json.dumps(found))
+    return 0
+
+
+def site_of(root, options, directory):
+    tamper = None
+    if options.tamper:
+        from .tampering import TAMPERS
+
+        tamper = TAMPERS[options.tamper]
+    return Ours(root, options.binary, directory, tamper) if options.part == OURS else Theirs(root, directory, tamper)
+
+
+def fails(found):
+    return "broken" in found or not found or any(verdict == FAIL for verdict, _ in found["results"].values())
+
+
+def keep_logs(story, kept):
+    """Every log, and the journal, out of the directory that goes."""
+    shutil.rmtree(kept, ignore_errors=True)
+    kept.mkdir(parents=True)
+    for log in story.directory.glob("*.log"):
+        shutil.copy(log, kept)
+    story.site.journal.write(kept / "requests.txt")
+    return kept
