@@ -40,6 +40,11 @@ class Kind:
     own_fault: dict = field(default_factory=dict)
 
     @property
+    def is_slow(self):
+        """To start, as a JVM is."""
+        return self.language == "java"
+
+    @property
     def version(self):
         if self.pin is None:
             said = subprocess.run([prometheus_binary(), "--version"], capture_output=True, text=True)
@@ -60,6 +65,12 @@ JS = Kind(
 )
 NETFLIX_PIN = r"com.netflix.eureka</groupId>\s*<artifactId>[^<]+</artifactId>\s*<version>([^<]+)<"
 SPRING_PIN = r"<spring-cloud.version>([^<]+)<"
+# The steps of story.py in which a client only reads.
+READING = ("arrives", "metadata", "status", "leaves", "returns")
+RUST_REFUSES = (
+    "it refuses every document with an instanceId, so any registry with another client's instances, the released server's too"
+    " (and ours with its own: D-15 in docs/compatibility.md)"
+)
 PY_LOSES = "it loses an application that is new to it out of a delta, so its hash code differs and it fetches all"
 
 
@@ -113,6 +124,20 @@ ALL = (
         install="go",
         pin=("go/go.mod", r"hudl/fargo v(\S+)"),
         full_fetches="it knows no deltas",
+    ),
+    Kind(
+        name="rust",
+        library="rust-eureka",
+        language="",
+        command=(TOOLS / "rust/debug/rust-service",),
+        install="rust",
+        pin=("rust/Cargo.toml", r'rust-eureka = "=([^"]+)"'),
+        full_fetches="it knows no deltas",
+        cannot={
+            **dict.fromkeys(READING, RUST_REFUSES),
+            "renews": "it has no heartbeat and cannot choose its lease: the application registers again instead",
+            "removed": "without heartbeats it is never told 404: the application registers again anyway",
+        },
     ),
     jvm("netflix2", "Netflix eureka-client", NETFLIX_PIN),
     jvm("netflix1", "Netflix eureka-client", NETFLIX_PIN),

@@ -16,10 +16,8 @@ def kill(story):
     site.kill(leader)
     successor = site.leader()
     led = time.time() - since
-    story.plain(NEWCOMER, server=successor).register(colour="red")
-    sees(story, NEWCOMER, {1: ("UP", "red")})
-    seen = time.time() - since
-    text = f"{successor.name} leads after {led:.1f} s, a newcomer is seen {seen:.1f} s after the kill{goes_on(story, since)}"
+    reads = goes_on_reading(story, successor, since, {1: ("UP", "red")})
+    text = f"{successor.name} leads after {led:.1f} s{reads}{goes_on_renewing(story, since)}"
     site.bring_back(leader)
     return text
 
@@ -31,15 +29,25 @@ def stop(story):
     asked = time.time()
     site.stop(node)
     ended = time.time()
-    story.plain(NEWCOMER, 2, server=site.leader()).register(colour="blue")
-    sees(story, NEWCOMER, {1: ("UP", "red"), 2: ("UP", "blue")})
-    seen = time.time() - ended
-    return f"{node.name} ended {ended - asked:.1f} s after SIGTERM, a newcomer is seen {seen:.1f} s later{goes_on(story, ended)}"
+    reads = goes_on_reading(story, site.leader(), ended, {1: ("UP", "red"), 2: ("UP", "blue")})
+    text = f"{node.name} ended {ended - asked:.1f} s after SIGTERM{reads}{goes_on_renewing(story, ended)}"
+    site.bring_back(node)
+    return text
 
 
-def goes_on(story, since):
+def goes_on_reading(story, server, since, wanted):
+    """Registers the last of the `wanted` newcomers and waits until the client sees them all; what to say of it."""
+    number = max(wanted)
+    story.plain(NEWCOMER, number, server).register(colour=wanted[number][1])
+    if "arrives" in story.kind.cannot:
+        return ""
+    sees(story, NEWCOMER, wanted)
+    return f", a newcomer is seen {time.time() - since:.1f} s after it"
+
+
+def goes_on_renewing(story, since):
     """Waits for a renewal that came after `since`, when the node was gone; what to say of it."""
-    if story.client.instance_id is None or "renews" in story.kind.cannot:
+    if story.client.instance_id is None:
         return ""
 
     def probe():

@@ -15,7 +15,8 @@ from .waiting import CheckFailed, Within, eventually
 
 # Otherwise nothing would be evicted from a registry as small as this, and "stays by renewing" would say nothing.
 SETTINGS = ("protection.enabled=false",)
-REFERENCE_READY_SECONDS_MAX = 60
+# The first start builds it.
+REFERENCE_READY_SECONDS_MAX = 180
 REFERENCE_SETTINGS = ("--eureka.server.eviction-interval-timer-in-ms=1000",)
 
 
@@ -45,8 +46,8 @@ class Ours(Site):
 
     is_ours = True
 
-    def __init__(self, root, binary, directory, tamper=None):
-        self.nodes = three_nodes_anywhere(root, binary, directory, SETTINGS)
+    def __init__(self, root, binary, directory, tamper=None, settings=()):
+        self.nodes = three_nodes_anywhere(root, binary, directory, (*SETTINGS, *settings))
         super().__init__(self.nodes, tamper)
 
     def begin(self):
