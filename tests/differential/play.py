@@ -6,7 +6,6 @@ wanted but leaves the registries apart, or the released server does not survive 
 
 from collections import Counter
 from dataclasses import dataclass, field
-from urllib.parse import unquote
 
 from . import hazards, names
 from .compare import compare
@@ -131,9 +130,8 @@ class Player:
 
     def _remember(self, case):
         """Keeps the released server's answers about vips: its cache may give them again when they are old."""
-        if case.path.startswith(("/vips/", "/svips/")) and case.theirs.status == 200:
-            compact = (case.request.header("x-eureka-accept") or "").lower() == "compact"
-            key = (unquote(case.path), case.media_type, compact)
+        key = case.vip_key()
+        if key is not None and case.theirs.status == 200:
             self._world.earlier.setdefault(key, set()).add(case.theirs.body)
 
     def _ours_alone(self, at, request):
