@@ -93,6 +93,15 @@ def parse(body, media_type):
     raise Unreadable(f"no reader for {media_type or 'a missing content type'}")
 
 
+def is_readable(body):
+    """Whether it is well-formed XML, for a parser that knows namespaces."""
+    try:
+        ET.fromstring(body)
+    except (ET.ParseError, ValueError):
+        return False
+    return True
+
+
 class _Object(list):
     """The members of a JSON object, doubles and all."""
 

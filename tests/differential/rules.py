@@ -185,12 +185,13 @@ def a_content_type_that_is_none_is_of_no_type(case):
 
 @of_answers("D-55")
 def a_refusal_is_in_the_format_of_its_label(case):
-    """There a parameter of the body's type makes the text XML, and is repeated in the label."""
-    if not case.is_registration or (case.status, case.ours.status) != (400, 400) or ";" not in (case.request.header("content-type") or ""):
+    """There the label of the body is repeated, and any but the two shortest makes the text XML."""
+    sent = case.request.header("content-type") or ""
+    if not case.is_registration or (case.status, case.ours.status) != (400, 400) or sent in ("application/json", "application/xml"):
         return False
     if b"cannot parse request body" not in case.theirs.body or b"cannot parse request body" not in case.ours.body:
         return False
-    return case.media_type.split(";")[0].strip() == case.ours.media_type and _settle(case)
+    return case.media_type == sent.lower().replace("; ", ";") and _settle(case)
 
 
 # Refusals
@@ -255,6 +256,27 @@ def options_has_no_body(case):
         return False
     case.text, case.media_type, case.encoding = b"", "", None
     return True
+
+
+# Documents that nobody can read
+
+_ILLEGAL = re.compile(rb"&#x(0?[0-8bcefBCEF]|1[0-9a-fA-F]|[fF]{3}[eEfF]);|</?[^\s<>:!?]+:|<>|\xef\xbf[\xbe\xbf]|\xed[\xa0-\xbf]")
+
+
+@of_answers("D-21")
+def xml_is_well_formed(case):
+    if (case.status, case.ours.status) != (200, 200) or case.ours.media_type != "application/xml" or not _ILLEGAL.search(case.theirs.body):
+        return False
+    return documents.is_readable(case.ours.body) and _settle(case)
+
+
+@of_answers("D-57")
+def compact_xml_has_a_body(case):
+    """There a control character anywhere in a list leaves it without a byte, and an application not found."""
+    if not case.is_list or not case.world.controls or (case.request.header("x-eureka-accept") or "").lower() != "compact":
+        return False
+    lost = case.status == 200 and not case.theirs.body or case.status == 404 and case.path.startswith("/apps/")
+    return lost and case.ours.status == 200 and documents.is_readable(case.ours.body) and _settle(case)
 
 
 # Documents
