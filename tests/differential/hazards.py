@@ -12,6 +12,7 @@ LEASE_SECONDS_MIN = 30
 # Beyond this, the released server's arithmetic in milliseconds overflows.
 LEASE_SECONDS_MAX = 2_000_000
 _SPINS = re.compile(rb'"(metadata|leaseInfo|instance|port|securePort|dataCenterInfo)"\s*:\s*\[')
+_CONTROL = re.compile(rb"\\u00[01][0-9a-fA-F]|\\[bf]|%[01][0-9a-fA-F]|&#|[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _DURATION = re.compile(rb'durationInSecs"?\s*[:>]\s*"?\s*([0-9.eE+-]+|true)')
 
 
@@ -38,3 +39,8 @@ def leases(request):
             yield 1 if text == b"true" else int(float(text))
         except (ValueError, OverflowError):
             continue
+
+
+def has_controls(request):
+    """Whether it may store a control character: compact XML with one has no bytes there."""
+    return _CONTROL.search(request.body or b"") is not None or _CONTROL.search(" ".join(request.query).encode()) is not None
