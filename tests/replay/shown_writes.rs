@@ -15,14 +15,21 @@ fn register(server: &Fresh, app: &str) {
 }
 
 fn status(server: &Fresh, method: &str, path: &str) -> u16 {
-    request(server.addr, method, &format!("/eureka/{path}")).unwrap().status
+    request(server.addr, method, &format!("/eureka/{path}"))
+        .unwrap()
+        .status
 }
 
 /// Status and override of instance `id`.
 fn shown(server: &Fresh, app: &str) -> (String, String) {
-    let shown = request(server.addr, "GET", &format!("/eureka/apps/{app}/id")).unwrap().json();
+    let shown = request(server.addr, "GET", &format!("/eureka/apps/{app}/id"))
+        .unwrap()
+        .json();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    (text(&shown["instance"]["status"]), text(&shown["instance"]["overriddenStatus"]))
+    (
+        text(&shown["instance"]["status"]),
+        text(&shown["instance"]["overriddenStatus"]),
+    )
 }
 
 fn pair(status: &str, overridden: &str) -> (String, String) {
@@ -35,13 +42,20 @@ fn an_override_is_of_one_instance_and_goes_with_it() {
     let server = Fresh::start();
     register(&server, "ONE");
     register(&server, "TWO");
-    assert_eq!(status(&server, "PUT", "apps/ONE/id/status?value=OUT_OF_SERVICE"), 200);
+    assert_eq!(
+        status(&server, "PUT", "apps/ONE/id/status?value=OUT_OF_SERVICE"),
+        200
+    );
     assert_eq!(status(&server, "PUT", "apps/TWO/id"), 200);
     register(&server, "TWO");
     assert_eq!(shown(&server, "TWO"), pair("UP", "UNKNOWN"), "D-60");
     assert_eq!(status(&server, "DELETE", "apps/NONE/id"), 404);
     register(&server, "ONE");
-    assert_eq!(shown(&server, "ONE"), pair("OUT_OF_SERVICE", "OUT_OF_SERVICE"), "D-61");
+    assert_eq!(
+        shown(&server, "ONE"),
+        pair("OUT_OF_SERVICE", "OUT_OF_SERVICE"),
+        "D-61"
+    );
 }
 
 /// D-02: nothing of a bad request is carried out.
@@ -59,7 +73,10 @@ fn a_bad_parameter_changes_nothing() {
         assert_eq!(status(&server, "PUT", path), 400, "{path}");
         assert_eq!(shown(&server, "SHOWN"), pair("UP", "UNKNOWN"), "{path}");
     }
-    assert_eq!(status(&server, "DELETE", "apps/SHOWN/id/status?value=bogus"), 400);
+    assert_eq!(
+        status(&server, "DELETE", "apps/SHOWN/id/status?value=bogus"),
+        400
+    );
 }
 
 /// D-62.
@@ -76,6 +93,11 @@ fn a_registration_without_a_type_is_415_also_when_it_is_empty() {
 #[test]
 fn batches_of_peers_are_not_taken_unless_told_to() {
     let server = Fresh::start();
-    let answer = post_json(server.addr, "/eureka/peerreplication/batch/", r#"{"replicationList":[]}"#).unwrap();
+    let answer = post_json(
+        server.addr,
+        "/eureka/peerreplication/batch/",
+        r#"{"replicationList":[]}"#,
+    )
+    .unwrap();
     assert_eq!((answer.status, answer.body.len()), (404, 0));
 }
