@@ -27,11 +27,12 @@ fn help_and_version_are_answers() {
 
 #[test]
 fn every_command_has_an_example_in_its_help() {
-    let commands: [&[&str]; 18] = [
+    let commands: [&[&str]; 19] = [
         &["serve"],
         &["status"],
         &["config", "show"],
         &["config", "check"],
+        &["config", "import"],
         &["members", "list"],
         &["members", "add"],
         &["members", "promote"],

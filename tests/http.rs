@@ -2,12 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a broken given of a test may end it")]
 
+#[path = "support/allocations.rs"]
+mod allocations;
 #[path = "http/client.rs"]
 mod client;
 #[path = "http/fake_node.rs"]
 mod fake_node;
 #[path = "http/world.rs"]
 mod world;
+
+#[global_allocator]
+static COUNTED: allocations::Counted = allocations::Counted;
 
 #[path = "http/bad_input.rs"]
 mod bad_input;
@@ -17,6 +22,8 @@ mod changes;
 mod connections;
 #[path = "http/delta.rs"]
 mod delta;
+#[path = "http/large_lists.rs"]
+mod large_lists;
 #[path = "http/methods.rs"]
 mod methods;
 #[path = "http/negotiation.rs"]

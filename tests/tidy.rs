@@ -47,6 +47,7 @@ const SOLE_IMPORTERS: &[(&str, &[&str])] = &[
     ("quick_xml", &["wire"]),
     ("clap", &["cli", "bin"]),
     ("toml", &["server"]),
+    ("saphyr_parser", &["cli"]),
 ];
 
 /// Words that may not stand in the core, with the reason.

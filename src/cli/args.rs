@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use super::doctor::DoctorArguments;
+use super::import::ImportArguments;
 use super::log_dump::LogCommand;
 use super::members::{LeaderCommand, MembersCommand};
 use super::recover::parse_last_entry;
@@ -199,6 +200,10 @@ pub(super) enum ConfigCommand {
     /// Exit 0 if a node would start with this configuration, else 78 with the reason.
     #[command(after_help = "Example: eureka-raft config check --config node.toml")]
     Check(Configured),
+    /// Print the TOML for a Eureka server's application.yml, and what of it has no meaning here.
+    #[command(after_help = "Example: eureka-raft config import application.yml \
+                            --profile peer1 > node.toml")]
+    Import(ImportArguments),
 }
 
 /// How an answer is printed.

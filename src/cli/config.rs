@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use super::args::{ConfigCommand, Format};
-use super::output;
+use super::{import, output};
 use crate::server::config::{ConfigError, Effective};
 use crate::server::exit::ExitReason;
 
@@ -21,6 +21,7 @@ pub(super) fn run(command: ConfigCommand) -> Result<(), ExitReason> {
                 Format::Json => show_json(&effective),
             })
         }
+        ConfigCommand::Import(arguments) => import::run(&arguments),
         ConfigCommand::Check(configured) => {
             configured.sources().load()?;
             output::print("OK\n")

@@ -11,6 +11,7 @@ mod config;
 mod doctor;
 mod download;
 mod http_client;
+mod import;
 mod log_dump;
 mod members;
 mod output;

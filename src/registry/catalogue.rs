@@ -1,8 +1,8 @@
 //! Applications and their instances, as readers see them.
 //!
-//! Owns the persistent map from application to instances, and the counts kept beside it. It may
-//! not know why a record changed. An application without instances is not in it, and its counts
-//! always are those of the records it holds.
+//! Owns the persistent map from application to instances, and the counts and indexes kept beside it.
+//! It may not know why a record changed. An application without instances is not in it, and counts
+//! and indexes always are those of the records it holds.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use imbl::OrdMap;
 use super::instance::{InstanceStatus, Record};
 use super::names::{AppName, InstanceId};
 use super::state_hash::{self, StateSum};
+use super::vip_index::{ListOf, VipIndex, lists};
 
 /// One application and its instances. Immutable; a change makes a new one.
 #[derive(Debug, Clone)]
@@ -28,8 +29,29 @@ pub struct Application {
 pub(super) struct Catalogue {
     applications: OrdMap<AppName, Arc<Application>>,
     by_status: [u64; InstanceStatus::ALPHABETIC.len()],
+    vips: VipIndex,
+    secure_vips: VipIndex,
     index: u64,
     sum: StateSum,
+}
+
+/// Which of an instance's virtual addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Vip {
+    /// `vipAddress`.
+    Plain,
+    /// `secureVipAddress`.
+    Secure,
+}
+
+impl Vip {
+    /// The comma list of a record.
+    fn list(self) -> ListOf {
+        match self {
+            Self::Plain => |record| record.instance.vip_address.as_deref(),
+            Self::Secure => |record| record.instance.secure_vip_address.as_deref(),
+        }
+    }
 }
 
 impl Catalogue {
@@ -48,6 +70,24 @@ impl Catalogue {
 
     pub(super) fn instance(&self, app: &AppName, id: &InstanceId) -> Option<&Arc<Record>> {
         self.applications.get(app)?.instances.get(id)
+    }
+
+    /// The instances whose list of that kind has the member `address`, in key order.
+    pub(super) fn by_vip(&self, kind: Vip, address: &str) -> Vec<Arc<Record>> {
+        let candidates = self.indexed(kind).candidates(address);
+        candidates
+            .filter_map(|(app, id)| self.instance(app, id))
+            .filter(|record| lists((kind.list())(record), address))
+            .cloned()
+            .collect()
+    }
+
+    /// The index of that kind.
+    pub(super) fn indexed(&self, kind: Vip) -> &VipIndex {
+        match kind {
+            Vip::Plain => &self.vips,
+            Vip::Secure => &self.secure_vips,
+        }
     }
 
     pub(super) fn instance_count(&self) -> u64 {
@@ -78,10 +118,13 @@ impl Catalogue {
         if let Some(application) = self.applications.get_mut(name) {
             let application = Arc::make_mut(application);
             set_version(application, record.index, &mut self.sum);
-            if let Some(old) = application.instances.insert(id, record) {
-                self.forget(&old);
+            let old = application.instances.insert(id, Arc::clone(&record));
+            if let Some(old) = &old {
+                self.forget(old);
             }
+            self.reindex(old.as_deref(), Some(&record));
         } else {
+            self.reindex(None, Some(&record));
             let name = name.clone();
             self.sum
                 .add(state_hash::of_application(&name, record.index));
@@ -114,6 +157,7 @@ impl Catalogue {
             self.applications.remove(name);
         }
         self.forget(&old);
+        self.reindex(Some(&old), None);
     }
 
     /// Puts an application's version back, when a snapshot is restored.
@@ -126,6 +170,12 @@ impl Catalogue {
     /// Puts the index of the last change back, when a snapshot is restored.
     pub(super) fn restore_index(&mut self, index: u64) {
         self.index = index;
+    }
+
+    /// Puts `new` in the place of `old` in both indexes.
+    fn reindex(&mut self, old: Option<&Record>, new: Option<&Record>) {
+        self.vips.replace(old, new, Vip::Plain.list());
+        self.secure_vips.replace(old, new, Vip::Secure.list());
     }
 
     /// Takes a record that is no longer held out of the counts.

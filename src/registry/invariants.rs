@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::catalogue::Catalogue;
+use super::catalogue::{Catalogue, Vip};
 use super::change_log::ChangeLog;
 use super::instance::InstanceStatus;
 use super::recent_names::RECENT_NAMES_MAX;
@@ -65,6 +65,13 @@ impl Registry {
             self.catalogue.hash_code(),
             "counts are of the content"
         );
+        for kind in [Vip::Plain, Vip::Secure] {
+            assert_eq!(
+                rebuilt.indexed(kind),
+                self.catalogue.indexed(kind),
+                "virtual addresses lead to what is registered"
+            );
+        }
         assert!(
             self.catalogue.index() <= self.index,
             "no change is from the future"

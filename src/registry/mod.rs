@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `apply` | the order of things in one entry |
 //! | `registration`, `renewal`, `status`, `removal` | the rules of each command |
-//! | `catalogue` | applications and instances, as readers see them |
+//! | `catalogue`, `vip_index` | applications and instances, as readers see them and by virtual address |
 //! | `lease`, `expiry` | the lease table, and finding who is due |
 //! | `self_preservation` | when nobody is evicted |
 //! | `change_log`, `recent_names` | what happened lately |
@@ -41,6 +41,7 @@ mod state;
 mod state_hash;
 mod status;
 mod time;
+mod vip_index;
 
 pub use catalogue::Application;
 pub use change_log::{Change, HistoryGone};

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::catalogue::{Application, Catalogue};
+use super::catalogue::{Application, Catalogue, Vip};
 use super::change_log::{Change, History, HistoryGone};
 use super::instance::Record;
 use super::names::{AppName, InstanceId};
@@ -83,14 +83,14 @@ impl View {
     }
 
     /// Instances whose comma list `vipAddress` contains exactly `vip`, untrimmed, in key order
-    /// (`AbstractVIPResource.java:54`). Looks at every instance.
+    /// (`AbstractVIPResource.java:54`). Takes as long as what it finds.
     pub fn by_vip(&self, vip: &str) -> Vec<Arc<Record>> {
-        self.matching(|record| lists(record.instance.vip_address.as_deref(), vip))
+        self.catalogue.by_vip(Vip::Plain, vip)
     }
 
     /// The same for `secureVipAddress`.
     pub fn by_secure_vip(&self, vip: &str) -> Vec<Arc<Record>> {
-        self.matching(|record| lists(record.instance.secure_vip_address.as_deref(), vip))
+        self.catalogue.by_vip(Vip::Secure, vip)
     }
 
     /// `apps__hashcode` of the whole registry (`Applications.java:279`).
@@ -133,17 +133,4 @@ impl View {
     pub fn recently_cancelled(&self) -> Vec<(u64, AppName, InstanceId)> {
         self.cancelled.newest_first()
     }
-
-    fn matching(&self, wanted: impl Fn(&Record) -> bool) -> Vec<Arc<Record>> {
-        self.applications()
-            .flat_map(|application| application.instances.values())
-            .filter(|record| wanted(record))
-            .cloned()
-            .collect()
-    }
-}
-
-/// Whether the comma list `addresses` has the member `wanted`.
-fn lists(addresses: Option<&str>, wanted: &str) -> bool {
-    addresses.is_some_and(|addresses| addresses.split(',').any(|address| address == wanted))
 }

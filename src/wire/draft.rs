@@ -229,8 +229,11 @@ impl Default for Draft<'_> {
 }
 
 impl<'a> Draft<'a> {
-    /// Sets a text, which may be empty.
+    /// Sets a text, which may be empty; an empty host name leaves the one before (`InstanceInfo.Builder`).
     pub(super) fn set(&mut self, field: TextField, text: Cow<'a, str>) {
+        if field == TextField::HostName && text.is_empty() {
+            return;
+        }
         self.texts[field as usize] = Some(text);
     }
 

@@ -15,6 +15,7 @@ use crate::registry::{LeaseTerms, Port};
 use super::draft::{
     DataCenterKind, Draft, DraftDataCenter, Entries, Field, MAX_NAME_BYTES, TextField,
 };
+use super::json_number::Number;
 use super::scalar::{self, MAX_DEPTH};
 
 /// Decodes `{"instance":{…}}`. What follows the closing brace is ignored, as Eureka does.
@@ -34,7 +35,7 @@ pub(super) fn registration(text: &str) -> Result<Draft<'_>, String> {
 pub(super) fn instance(text: &str) -> Result<Draft<'_>, String> {
     let body: Result<Body<'_>, _> = serde_json::from_str(text);
     body.map(|Body(draft)| draft)
-        .map_err(|error| error.to_string())
+        .map_err(|error| scalar::sentence(&error))
 }
 
 /// Implements `Deserialize` for a type that is its own visitor of a JSON object.
@@ -92,8 +93,18 @@ object!(Body<'de>, "an instance", |map| {
 object!(Lease, "a lease", |map| {
     let mut terms = LeaseTerms::default();
     while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
-        if let Raw::Text(text) = map.next_value::<Raw<'de>>()? {
-            scalar::set_lease(&mut terms, &key, &text).map_err(A::Error::custom)?;
+        match &*key {
+            "renewalIntervalInSecs" => {
+                terms.renewal_interval_secs =
+                    seconds(&key, &mut map)?.unwrap_or(LeaseTerms::default().renewal_interval_secs)
+            }
+            "durationInSecs" => {
+                terms.duration_secs =
+                    seconds(&key, &mut map)?.unwrap_or(LeaseTerms::default().duration_secs)
+            }
+            _ => {
+                map.next_value::<Raw<'de>>()?;
+            }
         }
     }
     Ok(Lease(terms))
@@ -102,16 +113,21 @@ object!(Lease, "a lease", |map| {
 object!(DraftDataCenter, "a data center", |map| {
     let mut center = DraftDataCenter::default();
     let mut metadata: Option<&'de RawValue> = None;
+    let mut is_amazon = false;
     while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
         match (&*key, map.next_value::<Raw<'de>>()?) {
             ("name", Raw::Text(name)) => {
-                center.kind = Some(DataCenterKind::named(&name).map_err(A::Error::custom)?);
+                center.kind = Some(kind(&name).map_err(A::Error::custom)?);
             }
             ("name", Raw::Nested(_)) => return Err(A::Error::custom("name is no text")),
+            ("@class", Raw::Text(class)) => is_amazon = class == AMAZON_CLASS,
             ("metadata", Raw::Nested(raw)) => metadata = Some(raw),
             ("metadata", Raw::Null) => metadata = None,
             _ => {}
         }
+    }
+    if is_amazon {
+        center.kind = Some(DataCenterKind::Amazon);
     }
     // Other data centers' metadata is dropped unread, as Eureka's parser does: hence only now.
     if let (Some(DataCenterKind::Amazon), Some(raw)) = (center.kind, metadata) {
@@ -119,6 +135,19 @@ object!(DraftDataCenter, "a data center", |map| {
     }
     Ok(center)
 });
+
+/// The class that is Amazon whatever name stands beside it.
+const AMAZON_CLASS: &str = "com.netflix.appinfo.AmazonInfo";
+
+/// The kind of that name; Jackson trims it, and takes its place in `DataCenterInfo.Name` as well.
+fn kind(name: &str) -> Result<DataCenterKind, String> {
+    match name.trim() {
+        "0" => Ok(DataCenterKind::Netflix),
+        "1" => Ok(DataCenterKind::Amazon),
+        "2" => Ok(DataCenterKind::MyOwn),
+        name => DataCenterKind::named(name),
+    }
+}
 
 object!(Entries, "a flat metadata object", |map| {
     let mut entries = Entries::default();
@@ -162,24 +191,34 @@ fn set<'de, A: MapAccess<'de>>(
             .next_value::<PortChange>()?
             .apply(&mut draft.secure_port),
         Field::CountryId => {
-            if let Some(text) = scalar_of(map)? {
-                let id = scalar::int32("countryId", &text).map_err(A::Error::custom)?;
-                draft.country_id = id.unwrap_or(0);
+            let number: Number<'de> = map.next_value()?;
+            if let Some(id) = number.int32("countryId").map_err(A::Error::custom)? {
+                draft.country_id = id;
             }
         }
-        Field::DataCenter => draft.data_center = map.next_value()?,
+        Field::DataCenter => replace(&mut draft.data_center, map.next_value()?),
         Field::Lease => {
-            let lease: Option<Lease> = map.next_value()?;
-            draft.lease = lease.map(|Lease(terms)| terms).unwrap_or_default();
+            if let Some(Lease(terms)) = map.next_value()? {
+                draft.lease = terms;
+            }
         }
         Field::Metadata => {
-            let entries: Option<Entries> = map.next_value()?;
-            draft.metadata = entries.unwrap_or_default();
+            if let Some(entries) = map.next_value()? {
+                draft.metadata = entries;
+            }
         }
         Field::LastDirty => {
-            if let Some(text) = scalar_of(map)? {
-                draft.last_dirty_ms = scalar::timestamp(&text).map_err(A::Error::custom)?;
-            }
+            let number: Number<'de> = map.next_value()?;
+            let value = number
+                .int64("lastDirtyTimestamp")
+                .map_err(A::Error::custom)?;
+            replace(
+                &mut draft.last_dirty_ms,
+                value
+                    .map(scalar::not_negative)
+                    .transpose()
+                    .map_err(A::Error::custom)?,
+            );
         }
         Field::Unknown => {
             map.next_value::<Raw<'de>>()?;
@@ -201,6 +240,20 @@ fn assign<T>(place: &mut T, text: Option<Cow<'_, str>>, read: impl Fn(&str) -> T
     if let Some(text) = text {
         *place = read(&text);
     }
+}
+
+/// An explicit null of a field that was there before leaves it.
+fn replace<T>(place: &mut Option<T>, value: Option<T>) {
+    if value.is_some() {
+        *place = value;
+    }
+}
+
+/// A lease term in seconds; what is below 1 is the default (`LeaseInfo.java`): `None`.
+fn seconds<'de, A: MapAccess<'de>>(name: &str, map: &mut A) -> Result<Option<u32>, A::Error> {
+    let number: Number<'de> = map.next_value()?;
+    let value = number.int32(name).map_err(A::Error::custom)?;
+    Ok(value.and_then(scalar::lease_seconds))
 }
 
 /// A key, borrowed from the document unless it is escaped.
@@ -276,18 +329,20 @@ fn escaped(escape: &str) -> Result<(char, &str), &'static str> {
     Ok((letter, &escape[1..]))
 }
 
-/// The letter of `1F642` and the like: four digits, or twice four of a pair.
+/// The letter of `1F642` and the like: four digits, or twice four of a pair. Half a pair is `?`, as
+/// Java's encoder writes it.
 fn unicode(digits: &str) -> Result<(char, &str), &'static str> {
-    const HALF: &str = "half a character";
     let (unit, rest) = utf16_unit(digits)?;
     if let Some(letter) = char::from_u32(u32::from(unit)) {
         return Ok((letter, rest));
     }
-    let (low, rest) = utf16_unit(rest.strip_prefix("\\u").ok_or(HALF)?)?;
-    match char::decode_utf16([unit, low]).next() {
-        Some(Ok(letter)) => Ok((letter, rest)),
-        _ => Err(HALF),
+    if let Some(low) = rest.strip_prefix("\\u") {
+        let (low, after) = utf16_unit(low)?;
+        if let Some(Ok(letter)) = char::decode_utf16([unit, low]).next() {
+            return Ok((letter, after));
+        }
     }
+    Ok(('?', rest))
 }
 
 fn utf16_unit(digits: &str) -> Result<(u16, &str), &'static str> {
@@ -329,9 +384,8 @@ impl PortChange {
         port.enabled = self.enabled.unwrap_or(port.enabled);
     }
 
-    /// Garbage is port 0, as in Jackson's `getValueAsInt`.
-    fn set_number(&mut self, text: &str) -> Result<(), String> {
-        self.number = Some(scalar::int32("port", text)?.unwrap_or(0));
+    fn set_number(&mut self, number: &Number<'_>) -> Result<(), String> {
+        self.number = Some(number.int32("port")?.unwrap_or(0));
         Ok(())
     }
 }
@@ -340,15 +394,14 @@ object!(PortObject, "a port", |map| {
     let mut change = PortChange::default();
     while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
         // Inside a port, null is not absent: 0 and false.
-        match (&*key, map.next_value::<Raw<'de>>()?) {
-            ("$", Raw::Text(text)) => change.set_number(&text).map_err(A::Error::custom)?,
-            ("$", Raw::Null) => change.number = Some(0),
-            ("@enabled", Raw::Text(text)) => change.enabled = Some(scalar::flag(&text)),
-            ("@enabled", Raw::Null) => change.enabled = Some(false),
-            ("$" | "@enabled", Raw::Nested(_)) => {
-                return Err(A::Error::custom("an object or array in a port"));
+        match &*key {
+            "$" => change
+                .set_number(&map.next_value()?)
+                .map_err(A::Error::custom)?,
+            "@enabled" => change.enabled = Some(map.next_value::<Number<'de>>()?.flag()),
+            _ => {
+                map.next_value::<Raw<'de>>()?;
             }
-            _ => {}
         }
     }
     Ok(PortObject(change))
@@ -360,13 +413,17 @@ impl<'de> Deserialize<'de> for PortChange {
     /// The object Eureka writes, or the bare number of older clients and hand-written ones.
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
         let mut change = Self::default();
-        match Raw::deserialize(json)? {
-            Raw::Null => {}
-            Raw::Text(text) => change.set_number(&text).map_err(D::Error::custom)?,
-            Raw::Nested(raw) => {
-                let PortObject(inner) =
-                    serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
+        let raw = <&RawValue>::deserialize(json)?.get();
+        let from = |problem: serde_json::Error| D::Error::custom(problem);
+        match raw.as_bytes() {
+            [b'n', ..] => {}
+            [b'{' | b'[', ..] => {
+                let PortObject(inner) = serde_json::from_str(raw).map_err(from)?;
                 change = inner;
+            }
+            _ => {
+                let number = serde_json::from_str(raw).map_err(from)?;
+                change.set_number(&number).map_err(D::Error::custom)?;
             }
         }
         Ok(change)

@@ -15,17 +15,19 @@ mod error;
 mod format;
 mod json_decode;
 mod json_encode;
+mod json_number;
 mod replication;
 mod scalar;
 mod status_info;
+mod xml_cursor;
 mod xml_decode;
 mod xml_encode;
 mod xml_names;
 
 pub use accept::{Accepted, negotiate};
 pub use applications::{
-    ApplicationsHeader, application_document, application_fragment, applications_document,
-    instance_document,
+    ApplicationParts, ApplicationsHeader, Place, application_document, application_fragment,
+    applications_document, instance_document, instances_fragment,
 };
 pub use draft::{MAX_METADATA_ENTRIES, MAX_NAME_BYTES, decode_registration};
 pub use error::{NotAcceptable, RegistrationError, UnsupportedMediaType};

@@ -1,11 +1,11 @@
-//! How Eureka reads numbers, flags and words, which clients write in many ways.
+//! How Eureka reads numbers and words, which clients write in many ways.
 //!
-//! Owns the rules by which text becomes a number, a flag or a status, for JSON and XML alike. It may
-//! not know which field it reads: each field has its own answer to [`Integer::Garbage`].
+//! Owns the rules by which text becomes a number or a status. It may not know which field it reads: each
+//! field has its own answer to [`Integer::Garbage`].
 
 use std::fmt::{self, Write as _};
 
-use crate::registry::{InstanceStatus, LeaseTerms};
+use crate::registry::InstanceStatus;
 
 /// How deep a document may nest, in any part of it: Eureka's own nest five deep.
 pub const MAX_DEPTH: usize = 64;
@@ -55,27 +55,17 @@ pub(super) fn int32(name: &str, text: &str) -> Result<Option<i32>, String> {
     }
 }
 
-/// A lease term in seconds; garbage and what is below 1 is the default (`LeaseInfo.java`).
-fn lease_seconds(name: &str, text: &str, default: u32) -> Result<u32, String> {
-    let value = int32(name, text)?.filter(|seconds| *seconds > 0);
-    Ok(value.map_or(default, i32::unsigned_abs))
+/// A lease term in seconds; below 1 there is none (`LeaseInfo.java`).
+pub(super) fn lease_seconds(value: i32) -> Option<u32> {
+    (value > 0).then(|| value.unsigned_abs())
 }
 
-/// Reads `lastDirtyTimestamp`, in ms; empty is absent.
+/// A `lastDirtyTimestamp`, in ms.
 ///
 /// # Errors
-/// A sentence, if it is not a number, negative or beyond 64 bits. Eureka's XML parser would make
-/// garbage "now", which lets the sender win over every later registration: we refuse it.
-pub(super) fn timestamp(text: &str) -> Result<Option<u64>, String> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    match integer(text) {
-        Integer::Value(value) => u64::try_from(value).ok(),
-        Integer::TooLarge | Integer::Garbage => None,
-    }
-    .map(Some)
-    .ok_or_else(|| format!("lastDirtyTimestamp is no time: {}", excerpt(text)))
+/// A sentence, if it is negative.
+pub(super) fn not_negative(value: i64) -> Result<u64, String> {
+    u64::try_from(value).map_err(|_| format!("lastDirtyTimestamp is no time: {value}"))
 }
 
 /// Reads a status in any case; what is none is UNKNOWN.
@@ -85,31 +75,6 @@ pub(super) fn status(text: &str) -> InstanceStatus {
         .into_iter()
         .find(|status| status.as_str().eq_ignore_ascii_case(text))
         .unwrap_or(InstanceStatus::Unknown)
-}
-
-/// Reads a flag: `true` in any case, or a number other than 0.
-pub(super) fn flag(text: &str) -> bool {
-    let text = text.trim();
-    text.eq_ignore_ascii_case("true")
-        || matches!(integer(text), Integer::Value(value) if value != 0)
-}
-
-/// Sets the lease term called `name`; the other fields of a lease are the server's.
-///
-/// # Errors
-/// A sentence, if a term is over 2^31-1.
-pub(super) fn set_lease(lease: &mut LeaseTerms, name: &str, text: &str) -> Result<(), String> {
-    let default = LeaseTerms::default();
-    match name {
-        "renewalIntervalInSecs" => {
-            lease.renewal_interval_secs = lease_seconds(name, text, default.renewal_interval_secs)?;
-        }
-        "durationInSecs" => {
-            lease.duration_secs = lease_seconds(name, text, default.duration_secs)?;
-        }
-        _ => {}
-    }
-    Ok(())
 }
 
 /// The beginning of a client's text, short enough for a log line.

@@ -1,40 +1,35 @@
 //! Registrations in XML.
 //!
 //! Owns how Eureka clients write an instance as XML, straight into a [`Draft`] from a pull parser. It
-//! may not check what an instance needs. The invariant: no document type, no entity beyond XML's own
-//! five, no nesting beyond [`MAX_DEPTH`]: a body costs no more than its length.
+//! may not check what an instance needs, nor what is well-formed: [`super::xml_cursor`] does.
 
-use std::borrow::Cow;
-
-use quick_xml::escape::resolve_xml_entity;
-use quick_xml::events::{BytesRef, BytesStart, Event};
-use quick_xml::reader::Reader;
+use quick_xml::events::BytesStart;
 
 use crate::registry::{LeaseTerms, Port};
 
 use super::draft::{DataCenterKind, Draft, DraftDataCenter, Entries, Field};
-use super::scalar::{self, MAX_DEPTH};
+use super::scalar;
+use super::xml_cursor::Cursor;
 use super::xml_names;
 
-/// Decodes `<instance>…</instance>`, after an optional prolog. What follows it is ignored.
+/// What XStream takes for an instance: its alias, and the class itself.
+const ROOTS: [&str; 2] = ["instance", "com.netflix.appinfo.InstanceInfo"];
+
+/// Decodes `<instance>…</instance>`, after an optional prolog. Nothing but comments may follow it.
 ///
 /// # Errors
 /// A sentence, if it is no such document; in Eureka's answer all are the same.
 pub(super) fn registration(text: &str) -> Result<Draft<'_>, String> {
-    // Looked at by letters only if some byte may begin an illegal one: hardly any body does.
-    let doubtful = |byte: u8| byte < b' ' && !b"\t\n\r".contains(&byte) || byte == 0xef;
-    if text.bytes().any(doubtful) && !text.chars().all(is_legal) {
-        return Err("a character that XML does not have".to_owned());
-    }
-    let mut xml = Cursor::new(text);
+    let mut xml = Cursor::new(text)?;
     match xml.child()? {
-        Some(root) if root.name().as_ref() == "instance" => {}
+        Some(root) if ROOTS.contains(&root.name().as_ref()) => {}
         _ => return Err("the root is not <instance>".to_owned()),
     }
     let mut draft = Draft::default();
     while let Some(element) = xml.child()? {
         set(&mut draft, &element, &mut xml)?;
     }
+    xml.end()?;
     Ok(draft)
 }
 
@@ -51,10 +46,10 @@ fn set<'a>(
         Field::Port => port(&mut draft.port, element, xml)?,
         Field::SecurePort => port(&mut draft.secure_port, element, xml)?,
         Field::CountryId => draft.country_id = number("countryId", &xml.text()?)?,
-        Field::DataCenter => draft.data_center = Some(data_center(xml)?),
+        Field::DataCenter => draft.data_center = data_center(xml)?,
         Field::Lease => draft.lease = lease(xml)?,
         Field::Metadata => draft.metadata = metadata(xml)?,
-        Field::LastDirty => draft.last_dirty_ms = scalar::timestamp(xml.text()?.trim())?,
+        Field::LastDirty => draft.last_dirty_ms = timestamp(&xml.text()?)?,
         Field::Unknown => xml.skip()?,
     }
     Ok(())
@@ -64,164 +59,75 @@ fn port(port: &mut Port, element: &BytesStart<'_>, xml: &mut Cursor<'_>) -> Resu
     let enabled = element
         .try_get_attribute("enabled")
         .map_err(|error| scalar::sentence(&error))?;
-    if let Some(enabled) = enabled {
-        port.enabled = scalar::flag(&enabled.value);
+    // What is neither leaves the default, which for the two ports is not the same.
+    match enabled.map(|attribute| attribute.value) {
+        Some(value) if value.eq_ignore_ascii_case("true") => port.enabled = true,
+        Some(value) if value.eq_ignore_ascii_case("false") => port.enabled = false,
+        _ => {}
     }
     port.number = number("port", &xml.text()?)?;
     Ok(())
 }
 
-/// A number that must be one: XStream, unlike Jackson, refuses garbage here.
+/// A number that must be one, without blanks: XStream, unlike Jackson, refuses anything else here.
 fn number(name: &str, text: &str) -> Result<i32, String> {
-    let garbage = || format!("{name} is no number: {}", scalar::excerpt(text));
-    scalar::int32(name, text)?.ok_or_else(garbage)
+    text.parse()
+        .map_err(|_| format!("{name} is no number: {}", scalar::excerpt(text)))
 }
 
+/// A `lastDirtyTimestamp`, in ms; empty is absent. Eureka's XML parser would make garbage "now", which lets the sender win over
+/// every later registration: it is refused.
+fn timestamp(text: &str) -> Result<Option<u64>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let garbage = |_| format!("lastDirtyTimestamp is no time: {}", scalar::excerpt(text));
+    text.parse()
+        .map_err(garbage)
+        .and_then(scalar::not_negative)
+        .map(Some)
+}
+
+/// The terms of a lease; what is no positive number is the default.
 fn lease(xml: &mut Cursor<'_>) -> Result<LeaseTerms, String> {
-    let mut terms = LeaseTerms::default();
+    let (mut terms, default) = (LeaseTerms::default(), LeaseTerms::default());
     while let Some(element) = xml.child()? {
-        match element.name().as_ref() {
-            name @ ("renewalIntervalInSecs" | "durationInSecs") => {
-                scalar::set_lease(&mut terms, name, &xml.text()?)?;
+        let (place, default) = match element.name().as_ref() {
+            "renewalIntervalInSecs" => (
+                &mut terms.renewal_interval_secs,
+                default.renewal_interval_secs,
+            ),
+            "durationInSecs" => (&mut terms.duration_secs, default.duration_secs),
+            _ => {
+                xml.skip()?;
+                continue;
             }
-            _ => xml.skip()?,
-        }
+        };
+        let value = xml.text()?.parse().ok().and_then(scalar::lease_seconds);
+        *place = value.unwrap_or(default);
     }
     Ok(terms)
 }
 
-fn data_center(xml: &mut Cursor<'_>) -> Result<DraftDataCenter, String> {
+/// A data center; one without a name is none. Its name comes first, because it says what the rest means.
+fn data_center(xml: &mut Cursor<'_>) -> Result<Option<DraftDataCenter>, String> {
     let mut center = DraftDataCenter::default();
     while let Some(element) = xml.child()? {
         match (element.name().as_ref(), center.kind) {
-            ("name", _) => center.kind = Some(DataCenterKind::named(xml.text()?.trim())?),
-            ("metadata", None | Some(DataCenterKind::Amazon)) => center.metadata = metadata(xml)?,
+            ("name", _) => center.kind = Some(DataCenterKind::named(&xml.text()?)?),
+            ("metadata", None) => return Err("metadata before the data center's name".to_owned()),
+            ("metadata", Some(DataCenterKind::Amazon)) => center.metadata = metadata(xml)?,
             _ => xml.skip()?,
         }
     }
-    Ok(center)
+    Ok(center.kind.is_some().then_some(center))
 }
 
 fn metadata(xml: &mut Cursor<'_>) -> Result<Entries, String> {
     let mut entries = Entries::default();
     while let Some(element) = xml.child()? {
-        let key = xml_names::decode(element.name().as_ref())?;
-        entries.put(Cow::Owned(key), xml.text()?);
+        let name = element.name();
+        entries.put(xml_names::decode(name.as_ref())?, xml.text()?);
     }
     Ok(entries)
-}
-
-/// A place in the document, and how deep it is.
-struct Cursor<'a> {
-    reader: Reader<&'a [u8]>,
-    depth: usize,
-    /// The element just opened was `<such/>`: its end comes next. The reader could tell it as two
-    /// events itself, but copies the name for it.
-    empty: bool,
-}
-
-/// A part of the document that means something.
-enum Part<'a> {
-    Open(BytesStart<'a>),
-    Close,
-    Text(Cow<'a, str>),
-}
-
-impl<'a> Cursor<'a> {
-    fn new(text: &'a str) -> Self {
-        Self {
-            reader: Reader::from_str(text),
-            depth: 0,
-            empty: false,
-        }
-    }
-
-    /// The next part of the document, counting depth.
-    fn next(&mut self) -> Result<Part<'a>, String> {
-        if std::mem::take(&mut self.empty) {
-            self.depth -= 1;
-            return Ok(Part::Close);
-        }
-        loop {
-            let event = self.reader.read_event();
-            let event = event.map_err(|error| scalar::sentence(&error))?;
-            return Ok(match event {
-                Event::Start(_) | Event::Empty(_) if self.depth == MAX_DEPTH => {
-                    return Err("nested too deeply".to_owned());
-                }
-                Event::Start(element) => {
-                    self.depth += 1;
-                    Part::Open(element)
-                }
-                Event::Empty(element) => {
-                    self.depth += 1;
-                    self.empty = true;
-                    Part::Open(element)
-                }
-                Event::End(_) => {
-                    self.depth -= 1;
-                    Part::Close
-                }
-                Event::Text(text) => Part::Text(text.xml10_content()),
-                Event::CData(text) => Part::Text(text.xml10_content()),
-                Event::GeneralRef(reference) => Part::Text(resolve(&reference)?),
-                Event::Comment(_) | Event::PI(_) | Event::Decl(_) => continue,
-                Event::DocType(_) => return Err("a document type".to_owned()),
-                Event::Eof => return Err("the document ends early".to_owned()),
-            });
-        }
-    }
-
-    /// Opens the next child of the element the cursor is in, or leaves that element: `None`.
-    fn child(&mut self) -> Result<Option<BytesStart<'a>>, String> {
-        loop {
-            match self.next()? {
-                Part::Open(element) => return Ok(Some(element)),
-                Part::Close => return Ok(None),
-                Part::Text(text) if text.trim().is_empty() => {}
-                Part::Text(_) => return Err("text between elements".to_owned()),
-            }
-        }
-    }
-
-    /// The text of the element just opened, up to and with its end; not trimmed.
-    fn text(&mut self) -> Result<Cow<'a, str>, String> {
-        let mut whole = Cow::Borrowed("");
-        loop {
-            match self.next()? {
-                Part::Close => return Ok(whole),
-                Part::Text(part) if whole.is_empty() => whole = part,
-                Part::Text(part) => whole.to_mut().push_str(&part),
-                Part::Open(_) => return Err("an element in place of text".to_owned()),
-            }
-        }
-    }
-
-    /// Passes over the rest of the element just opened.
-    fn skip(&mut self) -> Result<(), String> {
-        let outside = self.depth - 1;
-        while self.depth > outside {
-            self.next()?;
-        }
-        Ok(())
-    }
-}
-
-/// What a reference stands for: a character by number, or one of XML's own five.
-fn resolve<'a>(reference: &BytesRef<'_>) -> Result<Cow<'a, str>, String> {
-    match reference
-        .resolve_char_ref()
-        .map_err(|error| scalar::sentence(&error))?
-    {
-        Some(letter) if is_legal(letter) => Ok(Cow::Owned(letter.to_string())),
-        Some(_) => Err("a character that XML does not have".to_owned()),
-        None => resolve_xml_entity(reference)
-            .map(Cow::Borrowed)
-            .ok_or_else(|| "an unknown entity".to_owned()),
-    }
-}
-
-/// The characters of XML 1.0.
-fn is_legal(letter: char) -> bool {
-    !matches!(letter, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
 }

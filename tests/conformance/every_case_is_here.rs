@@ -20,7 +20,10 @@ fn every_wanted_difference_a_case_names_is_in_the_compatibility_page() {
     for (path, text) in sources() {
         for (at, _) in text.match_indices("D-") {
             let id = text.get(at..at + 4).unwrap_or_default();
-            if id[2..].parse::<u32>().is_ok() {
+            if id
+                .get(2..)
+                .is_some_and(|number| number.parse::<u32>().is_ok())
+            {
                 found += 1;
                 assert!(page.contains(&format!("| {id} |")), "{path}: {id}");
             }

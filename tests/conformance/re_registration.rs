@@ -2,10 +2,9 @@
 
 use super::documents::{Instance, REPLICATED, T, lease_of};
 use super::targets::Target;
-use super::time::eviction_of;
+use super::time::{eviction_of, into_the_lease, lived_once_from_its_renewal, short_lived};
 use crate::support::cluster::SOON;
-use crate::support::eventually::{eventually, outlast};
-use std::time::Duration;
+use crate::support::eventually::eventually;
 
 /// Registers in these statuses, each a little later, and reads what is shown after each.
 fn shown_after(at: &Target, app: &str, statuses: &[&str]) -> Vec<String> {
@@ -101,13 +100,11 @@ case!(
     brief
 );
 fn case_26_registering_again_gives_a_whole_lease_and_no_more(at: &Target) {
-    let instance = Instance::new("C26", "i-1").lease(2, 1);
-    at.register(&instance);
-    let first = lease_of(&at.shown("C26", "i-1"), "registrationTimestamp");
+    at.register(&short_lived("C26", "i-1"));
     assert_eq!(at.status("PUT", "apps/C26/i-1"), 200);
-    outlast(Duration::from_secs(1));
-    at.register(&instance);
-    let ended = eviction_of(at, "C26", "i-1");
-    assert!(ended.registered >= first + 1_000, "{ended:?}");
-    ended.is_after(ended.registered, 2_000);
+    let first = lease_of(&at.shown("C26", "i-1"), "registrationTimestamp");
+    into_the_lease();
+    at.register(&short_lived("C26", "i-1"));
+    lived_once_from_its_renewal(at, "C26", "i-1");
+    assert!(eviction_of(at, "C26", "i-1").registered > first);
 }

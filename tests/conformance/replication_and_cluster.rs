@@ -4,13 +4,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::documents::{Instance, JSON, REPLICATED, T, XML, counted, instances};
 use super::schema;
 use super::targets::{Shape, Target, every_node, everyday};
+use super::time::{batch, eviction_of, short_lived};
 use crate::support::cluster::{Cluster, SOON};
-use crate::support::eventually::{eventually, outlast, timed};
+use crate::support::eventually::{eventually, timed};
 use crate::support::http::{Answer, exchange, parse, request, send};
 
 /// By when a client has to hear that a node cannot help it: Java waits 8 s, fargo 5 s for a connection.
@@ -18,13 +19,6 @@ const REFUSED_WITHIN: Duration = Duration::from_secs(5);
 
 /// The read time-out of Netflix's Java client.
 const JAVA_READS: Duration = Duration::from_secs(8);
-
-/// Sends a batch as Java peers do, with the slash at its end.
-fn batch(at: &Target, items: &Value) -> Answer {
-    let body = json!({ "replicationList": items }).to_string();
-    let headers = [("Content-Type", "application/json"), JSON, REPLICATED];
-    at.send("POST", "peerreplication/batch/", &headers, body.as_bytes())
-}
 
 case!(case_85_a_batch_of_a_peer_has_one_answer_an_item, brief);
 fn case_85_a_batch_of_a_peer_has_one_answer_an_item(at: &Target) {
@@ -216,48 +210,37 @@ fn case_89_a_node_without_a_leader_says_503_and_clients_go_on_with_another() {
     }
 }
 
-/// Renews each of `ids` at one of `servers` as often as real clients do in proportion, until told to stop.
-fn keep_renewing(servers: &[Target], ids: &[String], stop: &AtomicBool) {
-    while !stop.load(Ordering::Relaxed) {
-        for id in ids {
-            let path = format!("apps/C90/{id}?status=UP&lastDirtyTimestamp={T}");
-            let servers: Vec<&Target> = servers.iter().collect();
-            let answer = first_that_helps(&servers, "PUT", &path);
-            // None is a moment without a leader; the client comes back, and is not told to register again.
-            assert!(matches!(answer, None | Some(200)), "{id}: {answer:?}");
-        }
-        outlast(Duration::from_millis(300));
-    }
-}
-
 #[test]
 fn case_90_a_change_of_leader_loses_nobody_and_ends_no_lease_early() {
-    const LEASE_SECS: u32 = 3;
-    // Without self-preservation: what is kept, the lease kept.
+    const LEASE_MS: u64 = 2_000;
     let mut cluster = Cluster::started(3, &["protection.enabled=false"]);
     let leader = cluster.leader();
     let others = { &cluster.nodes }
         .iter()
         .enumerate()
-        .filter(|(i, _)| *i != leader);
+        .filter(|(node, _)| *node != leader);
     let others: Vec<Target> = others.map(|(_, node)| Target::at(node.http)).collect();
     let ids: Vec<String> = (0..10).map(|number| format!("i-{number}")).collect();
     for id in &ids {
-        others[0].register(&Instance::new("C90", id).lease(LEASE_SECS, 1));
+        others[0].register(&Instance::new("C90", id));
     }
-    let stop = AtomicBool::new(false);
-    thread::scope(|threads| {
-        threads.spawn(|| keep_renewing(&others, &ids, &stop));
-        cluster.nodes[leader].kill();
-        // Leases that had been cut short by the change would be over now.
-        outlast(Duration::from_secs(u64::from(LEASE_SECS) + 1));
-        stop.store(true, Ordering::Relaxed);
-    });
+    others[0].register(&short_lived("C90", "dying"));
+    cluster.nodes[leader].kill();
+    // While there is no leader a heartbeat waits, and may be 503; never is anybody told to register again.
+    let servers: Vec<&Target> = others.iter().collect();
     for id in &ids {
-        for other in &others {
-            assert_eq!(other.status_of("C90", id), "UP");
-            assert_eq!(other.status("PUT", &format!("apps/C90/{id}")), 200);
-        }
+        let path = format!("apps/C90/{id}?status=UP&lastDirtyTimestamp={T}");
+        eventually("a heartbeat at the next leader", SOON, || {
+            let answer = first_that_helps(&servers, "PUT", &path)?;
+            assert_eq!(answer, 200, "{id}");
+            Some(())
+        });
+    }
+    // The one whose lease does end ends it under the next leader, with no time of it lost.
+    let ended = eviction_of(&others[0], "C90", "dying");
+    assert!(ended.evicted >= ended.registered + LEASE_MS, "{ended:?}");
+    for (id, other) in ids.iter().zip(others.iter().cycle()) {
+        assert_eq!(other.status_of("C90", id), "UP");
     }
 }
 

@@ -54,7 +54,7 @@ macro_rules! case {
 }
 
 /// How long the brief world's deltas show a change, in lease time.
-pub(super) const BRIEF_RETENTION: Duration = Duration::from_secs(3);
+pub(super) const BRIEF_RETENTION: Duration = Duration::from_secs(5);
 
 /// Which server is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +158,7 @@ pub(super) fn brief(shape: Shape) -> Target {
     let settings = [
         "protection.enabled=false",
         "compat.peer_replication=true",
+        "lease.sweep=\"200ms\"",
         &retention,
     ];
     let world = WORLDS[shape as usize].get_or_init(|| World::start(shape, &settings));

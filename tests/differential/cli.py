@@ -13,7 +13,8 @@ from .exchange import NoAnswer
 from .play import Player
 from .sequence import Sequence
 from .shrink import Shrinker
-from .sides import Pair
+from .selftest import self_test
+from .sides import released_and_ours
 
 OPERATIONS = 60
 PROGRESS_SECONDS = 15
@@ -28,16 +29,19 @@ def arguments(words):
     parser.add_argument("--operations", type=int, default=OPERATIONS, help=f"per sequence (default: {OPERATIONS})")
     parser.add_argument("--cluster", action="store_true", help="ask a follower of three nodes instead of a single node")
     parser.add_argument("--keep-going", action="store_true", help="go on after a difference; each kind is shown once")
+    parser.add_argument("--self-test", action="store_true", help="plant differences between two of ours and see each one found; needs no Java")
     return parser.parse_args(words)
 
 
 def main(root, words):
     options = arguments(words)
+    if options.self_test:
+        return self_test(root)
     began = time.monotonic()
     first = options.seed if options.seed is not None else random.SystemRandom().randrange(1_000_000)
     print(f"seeds from {first}; again: scripts/differential --seed {first} --operations {options.operations}", flush=True)
     try:
-        with Pair(root, options.cluster) as pair:
+        with released_and_ours(root, options.cluster) as pair:
             print(f"both ready after {time.monotonic() - began:.1f} s: theirs {pair.theirs.base}, ours {pair.ours.base}", flush=True)
             return Run(pair, options, first, began).run()
     except (CheckFailed, NoAnswer) as problem:
@@ -113,7 +117,7 @@ class Run:
         print(f"seeds {self._first} to {self._first + self._seeds - 1}; the reference server was started {self._pair.theirs.starts} times")
         for id, count in sorted(tally.used.items()):
             print(f"  {id}: {count}")
-        unused = sorted({rule.id for rule in rules.RULES} - set(tally.used))
+        unused = sorted(rules.ids() - set(tally.used))
         if unused:
             print(f"  never used: {', '.join(unused)}")
         for signature, count in self._kinds.most_common():

@@ -6,8 +6,9 @@ turned into what ours should say by the rules; then nothing may differ. It may n
 
 import re
 from collections import Counter
+from urllib.parse import unquote_plus
 
-from . import documents, rules
+from . import documents, oddities, rules
 from .documents import Unreadable
 
 
@@ -24,13 +25,16 @@ class Case:
         self.apart = False
         # A rule has judged the answer as a whole.
         self.settled = False
+        # What is expected of ours; rules change it.
         self.status = theirs.status
-        self.media_type = theirs.media_type if theirs.body else ""
+        self.media_type = self.theirs_type = (theirs.header("content-type") or "").lower() if theirs.body else ""
         self.encoding = theirs.header("content-encoding") if theirs.body else None
         self.allow = _methods(theirs)
         self.text = theirs.body
         self.tree = self.ours_tree = None
+        # Whether the bytes may be counted: not if a rule changed a document.
         self.exact = True
+        self._oddities = None
 
     @property
     def path(self):
@@ -45,43 +49,76 @@ class Case:
     def is_write(self):
         return self.request.method not in ("GET", "HEAD", "OPTIONS")
 
+    @property
+    def is_registration(self):
+        return self.request.method == "POST" and self.path.startswith("/apps/")
+
+    @property
+    def is_list(self):
+        """Whether a list is asked for: those come out of the released server's cache."""
+        parts = self.path.strip("/").split("/")
+        return parts[0] in ("vips", "svips") or parts[0] == "apps" and len(parts) < 3
+
+    @property
+    def oddities(self):
+        if self._oddities is None:
+            self._oddities = oddities.of(self.request)
+        return self._oddities
+
+    def parameter(self, name):
+        """The first value of a query parameter, decoded, or None."""
+        for part in self.request.query:
+            key, _, value = part.partition("=")
+            if unquote_plus(key) == name:
+                return unquote_plus(value)
+        return None
+
+    def same_text(self):
+        return self.theirs.body == self.ours.body
+
     def read_documents(self):
         """Parses both bodies, if both are documents of one type."""
         if self.status not in (200, 409) or not self.text or not self.ours.body:
             return
         if self.media_type not in ("application/json", "application/xml") or self.media_type != self.ours.media_type:
             return
-        self.tree = self._document(self.theirs, self.world.theirs)
-        self.ours_tree = self._document(self.ours, self.world.ours)
+        self.tree = self._document(self.theirs, self.theirs_type, self.world.theirs)
+        self.ours_tree = self._document(self.ours, self.ours.media_type, self.world.ours)
+        if self.world.left_behind:
+            self._forget_hashes()
 
-    def _document(self, answer, moments):
-        tree = documents.parse(answer.body, answer.media_type)
+    def _document(self, answer, media_type, moments):
+        tree = documents.parse(answer.body, media_type)
         documents.name_stamps(tree, moments)
-        if documents.keep_tagged(tree, self.world.tag):
-            self.exact = False
-            check_hash(tree, answer)
+        self.exact &= not documents.keep_tagged(tree, self.world.tag)
         return tree
 
-
-def check_hash(tree, answer):
-    """In a list that others left something in, the hash is only held against the list itself."""
-    for node in tree.all("apps__hashcode"):
-        node.text = "of this and other executions"
+    def _forget_hashes(self):
+        """Where one list holds what earlier executions left there, the hashes cannot be equal."""
+        for tree in (self.tree, self.ours_tree):
+            for node in tree.all("apps__hashcode"):
+                node.text = "of these and others"
 
 
 def compare(request, theirs, ours, world):
     """The case, judged: its `found` lists what differs and no rule wants."""
     case = Case(request, theirs, ours, world)
+    _apply(rules.OF_ANSWERS, case)
+    unreadable = None
     try:
         case.read_documents()
-        unreadable = None
     except Unreadable as problem:
         unreadable = str(problem)
-    for rule in rules.RULES:
-        if not case.settled and rule.applies(case):
-            case.used[rule.id] += 1
+    if case.tree is not None and case.ours_tree is not None:
+        _apply(rules.OF_DOCUMENTS, case)
     case.found = [] if case.settled else list(_differences(case, unreadable))
     return case
+
+
+def _apply(these, case):
+    for rule in these:
+        if not case.settled and rule.applies(case):
+            case.used[rule.id] += 1
 
 
 def _differences(case, unreadable):

@@ -6,6 +6,7 @@ wanted but leaves the registries apart, or the released server does not survive 
 
 from collections import Counter
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from . import hazards, names
 from .compare import compare
@@ -25,6 +26,8 @@ class World:
         self.ours = Moments()
         # Earlier answers of the released server by request, to recognise one it kept too long.
         self.earlier = {}
+        # Whether something of an earlier stretch could not be cancelled: hashes cover it.
+        self.left_behind = False
 
 
 @dataclass
@@ -46,6 +49,7 @@ class Finding:
         return (self.request.method, *parts, place, self.theirs and self.theirs.status, self.ours and self.ours.status)
 
 
+READS = ("GET", "HEAD", "OPTIONS")
 WORDS = {"apps", "delta", "status", "metadata", "vips", "svips", "instances"}
 
 
@@ -59,11 +63,10 @@ class Tally:
 
 
 class Player:
-    """Plays sequences; keeps count of tags, so that no two stretches share one."""
+    """Plays sequences."""
 
     def __init__(self, pair):
         self._pair = pair
-        self._stretches = 0
         self.tally = Tally()
 
     def play(self, operations):
@@ -77,9 +80,9 @@ class Player:
         return None
 
     def _begin(self):
-        self._pair.empty()
-        self._stretches += 1
-        self._world = World(names.tag(self._stretches))
+        left = self._pair.empty()
+        self._world = World(names.tag(self._pair.next_stretch()))
+        self._world.left_behind = left
 
     def _step(self, at, operation):
         request = self._tagged(operation.request)
@@ -109,21 +112,30 @@ class Player:
             theirs = None
         ours = self._pair.ours.ask(request)
         if theirs is None or _is_poisoned(request, theirs):
-            self.tally.used["poison" if theirs else "hang"] += 1
+            self.tally.used["D-20" if theirs else "D-31"] += 1
             print(f"the released server {'has no list any more after' if theirs else 'did not answer'}: {request.curl(self._pair.theirs.base)}", flush=True)
             self._pair.theirs.restart()
             self._begin()
             return None
-        self._world.theirs.add(theirs.began_ms, theirs.ended_ms)
-        self._world.ours.add(ours.began_ms, ours.ended_ms)
+        if request.method not in READS:
+            self._world.theirs.add(theirs.began_ms, theirs.ended_ms)
+            self._world.ours.add(ours.began_ms, ours.ended_ms)
         case = compare(request, theirs, ours, self._world)
         self.tally.comparisons += 1
         self.tally.used += case.used
+        self._remember(case)
         return case
+
+    def _remember(self, case):
+        """Keeps the released server's answers about vips: its cache may give them again when they are old."""
+        if case.path.startswith(("/vips/", "/svips/")) and case.theirs.status == 200:
+            compact = (case.request.header("x-eureka-accept") or "").lower() == "compact"
+            key = (unquote(case.path), case.media_type, compact)
+            self._world.earlier.setdefault(key, set()).add(case.theirs.body)
 
     def _ours_alone(self, at, request):
         answer = self._pair.ours.ask(request)
-        self.tally.used["hang" if hazards.spins(request) else "poison"] += 1
+        self.tally.used["D-31" if hazards.spins(request) else "D-20"] += 1
         self._begin()
         return None
 

@@ -2,13 +2,17 @@
 
 Owns every tolerance: a narrow condition, the id of its row in docs/compatibility.md, and what it makes of the released
 server's answer. There is no other place in which a difference is let through.
+
+A rule of the first kind sees the two answers as they came; one of the second the two documents. Both may change what is expected,
+or settle the case; a rule that settles a write with different outcomes also says that the registries are apart.
 """
 
 import re
 from dataclasses import dataclass
 from typing import Callable
+from urllib.parse import unquote
 
-from . import documents, hazards
+from . import documents, oddities
 from .documents import Node, plain
 
 
@@ -21,82 +25,256 @@ class Rule:
     applies: Callable
 
 
-RULES = []
+OF_ANSWERS = []
+OF_DOCUMENTS = []
+# Rows that the player uses itself: what may not be sent at all.
+OF_PLAYER = ("D-20", "D-31")
 
 
-def rule(id):
+def of_answers(*ids):
     def add(function):
-        RULES.append(Rule(id, function.__name__, function))
+        OF_ANSWERS.extend(Rule(id, function.__name__, (lambda case, id=id: function(case, id)) if len(ids) > 1 else function) for id in ids)
         return function
 
     return add
 
 
-TEXTS = (b"cannot parse request body", b"Missing ", b"Mismatched appName")
+def of_documents(id):
+    def add(function):
+        OF_DOCUMENTS.append(Rule(id, function.__name__, function))
+        return function
+
+    return add
 
 
-def _is_error_page(answer):
-    body = answer.body.lstrip()
-    return answer.status >= 400 and body and (
-        body.startswith((b'{"timestamp"', b"<Map>", b"<!doctype html", b"<html")) and (b'"status"' in body or b"<status>" in body or b"HTTP Status" in body or b"Whitelabel" in body)
-    )
+def ids():
+    """Every id that some rule uses."""
+    return {one.id for one in (*OF_ANSWERS, *OF_DOCUMENTS)} | set(OF_PLAYER)
 
 
-@rule("error-body")
+def _settle(case):
+    """Accepts ours as it is; a write that one of the two refused leaves the registries apart."""
+    case.settled = True
+    case.apart = case.is_write and not (case.theirs.status >= 400 and case.ours.status >= 400)
+    return True
+
+
+# Registrations that are read otherwise
+
+# Here accepted, there refused or accepted with another meaning.
+LAX = {"D-28", "D-29", "D-30", "D-33", "D-37", "D-38", "D-50", "D-52"}
+# Here refused, there accepted in one way or another.
+STRICT = {"D-32", "D-35", "D-36", "D-41", "D-49", "D-53"}
+
+
+@of_answers(*sorted(LAX | STRICT))
+def a_registration_is_read_otherwise(case, id):
+    if not case.is_registration or id not in case.oddities:
+        return False
+    there, here = case.theirs.status, case.ours.status
+    if there not in (204, 400) or here not in (204, 400):
+        return False
+    if id in STRICT:
+        return here == 400 and (there == 204 or not case.same_text()) and _settle(case)
+    if there == 400:
+        return (here == 204 or not case.same_text()) and _settle(case)
+    return here == 204 and id in ("D-28", "D-33", "D-37", "D-38", "D-50") and _settle(case)
+
+
+@of_answers("D-34")
+def the_body_null_is_a_mistake(case):
+    return case.is_registration and "D-34" in case.oddities and (case.status, case.ours.status) == (500, 400) and _settle(case)
+
+
+@of_answers("D-13")
+def a_body_in_gzip_is_read(case):
+    return case.request.header("content-encoding") == "gzip" and case.status == 400 and _settle(case)
+
+
+# Paths
+
+
+@of_answers("D-25")
+def an_escaped_slash_reaches_the_id(case):
+    return re.search("%2[fF]", case.request.path) is not None and case.status == 400 and b"HTTP Status 400" in case.theirs.body and _settle(case)
+
+
+@of_answers("D-26")
+def two_slashes_are_one(case):
+    return "//" in case.request.path and case.status == 404 and _settle(case)
+
+
+@of_answers("D-23", "D-27")
+def other_prefixes_are_served(case, id):
+    if case.status != 404:
+        return False
+    path = case.request.path
+    if id == "D-23":
+        return path.startswith("/eureka/v1/apps") and _settle(case)
+    return case.path.rstrip("/") in ("/serverinfo/statusoverrides", "/healthcheck") and _settle(case)
+
+
+@of_answers("D-04")
+def a_route_without_a_name_has_no_method(case):
+    if case.path.strip("/") not in ("vips", "svips", "instances") or case.status != 404:
+        return False
+    return case.ours.status == (200 if case.request.method == "OPTIONS" else 405) and _settle(case)
+
+
+# Negotiation
+
+_RANGE = re.compile(r"\s*[\w!#$%&'*+.^`|~-]+(/[\w!#$%&'*+.^`|~-]+)?\s*(;\s*[\w-]+=(\"[^\"]*\"|[\w.-]*)\s*)*")
+
+
+@of_answers("D-09")
+def a_malformed_accept_does_not_count(case):
+    accept = case.request.header("accept")
+    if not accept or case.theirs.status != 400 or case.theirs.body:
+        return False
+    weights = re.findall(r"q=([^;,]*)", accept)
+    odd = any(not _RANGE.fullmatch(part) for part in accept.split(",")) or any(not re.fullmatch(r"[01]?(\.\d*)?", weight.strip()) for weight in weights)
+    return odd and _settle(case)
+
+
+@of_answers("D-06")
+def a_list_is_labelled_as_what_it_is(case):
+    if case.media_type != "application/xml" or not case.theirs.body.startswith(b"{") or "json" not in (case.request.header("accept") or ""):
+        return False
+    case.media_type = case.theirs_type = "application/json"
+    return True
+
+
+@of_answers("D-07")
+def media_types_have_no_case(case):
+    accept = case.request.header("accept") or ""
+    odd = "json" in accept.lower() and "json" not in accept
+    return odd and case.is_list and (case.status, case.ours.status) == (200, 200) and case.ours.media_type == "application/json" and _settle(case)
+
+
+@of_answers("D-08")
+def parameters_of_accept_are_not_repeated(case):
+    if ";" not in case.media_type or ";" not in (case.request.header("accept") or ""):
+        return False
+    case.media_type = case.theirs_type = case.media_type.split(";")[0].strip()
+    return True
+
+
+@of_answers("D-10")
+def accept_encoding_has_a_grammar(case):
+    asked = case.request.header("accept-encoding") or ""
+    refuses = re.search(r"gzip\s*;\s*q=0(\.0*)?\s*(,|$)", asked) is not None
+    if not refuses or case.encoding != "gzip" or case.ours.header("content-encoding") is not None:
+        return False
+    case.encoding = None
+    return True
+
+
+@of_answers("D-11")
+def what_is_worth_it_is_compressed(case):
+    asked = "gzip" in (case.request.header("accept-encoding") or "")
+    if not asked or case.encoding is not None or case.ours.header("content-encoding") != "gzip" or len(case.ours.body) < 256:
+        return False
+    case.encoding = "gzip"
+    return True
+
+
+@of_answers("D-54")
+def a_content_type_that_is_none_is_of_no_type(case):
+    sent = case.request.header("content-type")
+    return sent is not None and not re.match(r"\s*[^/\s;]+/[^/\s;]+", sent) and (case.status, case.ours.status) == (400, 415) and _settle(case)
+
+
+@of_answers("D-55")
+def a_refusal_is_in_the_format_of_its_label(case):
+    """There a parameter of the body's type makes the text XML, and is repeated in the label."""
+    if not case.is_registration or (case.status, case.ours.status) != (400, 400) or ";" not in (case.request.header("content-type") or ""):
+        return False
+    if b"cannot parse request body" not in case.theirs.body or b"cannot parse request body" not in case.ours.body:
+        return False
+    return case.media_type.split(";")[0].strip() == case.ours.media_type and _settle(case)
+
+
+# Refusals
+
+
+@of_answers("D-02")
+def a_bad_parameter_is_400(case):
+    """There 500, or the 404 that is looked for first."""
+    if case.ours.status != 400 or case.ours.body or case.status not in (500, 404, 200):
+        return False
+    value = case.parameter("value")
+    bad_value = case.path.rstrip("/").endswith("/status") and (value is None and case.request.method == "PUT" or value is not None and value not in oddities.STATUSES)
+    stamp = case.parameter("lastDirtyTimestamp")
+    bad_stamp = stamp is not None and not _is_long(stamp)
+    return (bad_value or bad_stamp) and _settle(case)
+
+
+def _is_long(text):
+    return re.fullmatch(r"[+-]?\d+", text) is not None and -(2**63) <= int(text) < 2**63
+
+
+@of_answers("D-16")
+def the_status_page_is_valid_json(case):
+    return case.path.rstrip("/") == "/status" and (case.status, case.ours.status) == (500, 200) and case.ours.media_type == "application/json" and _settle(case)
+
+
+@of_answers("D-01")
 def error_documents_are_empty(case):
-    """Spring Boot's page about an error, or Tomcat's: ours is empty, which the Java clients need."""
-    if not _is_error_page(case.theirs):
+    """Spring Boot's page about an error, or Tomcat's."""
+    if case.status < 400 or not _is_error_page(case.theirs.body):
         return False
     case.text, case.media_type, case.encoding = b"", "", None
     return True
 
 
-@rule("500-is-400")
-def a_bad_parameter_is_400(case):
-    """What makes the released server fail (500), ours refuses as the client's mistake."""
-    if case.status != 500 or case.ours.status != 400:
-        return False
-    case.status = 400
-    case.apart = case.is_write
-    return True
+def _is_error_page(body):
+    body = body.lstrip()
+    return (
+        body.startswith(b'{"timestamp":') and b'"path":' in body
+        or body.startswith(b"<Map>") and b"<path>" in body
+        or body.startswith(b"<html>") and b"Whitelabel Error Page" in body
+        or body.startswith(b"<!doctype html>") and b"HTTP Status" in body
+    )
 
 
-@rule("allow-head")
+@of_answers("D-03")
 def allow_names_head(case):
-    if case.status != 405 or "GET" not in case.allow or "HEAD" in case.allow:
+    if case.status != 405 or "GET" not in case.allow or "HEAD" in case.allow or case.ours.status != 405:
         return False
     case.allow |= {"HEAD"}
     return True
 
 
-@rule("options")
-def options_is_204(case):
-    """There a WADL document, here no body; what is allowed is the same."""
-    if case.request.method != "OPTIONS" or case.status != 200 or case.ours.status != 204:
+@of_answers("D-05")
+def options_has_no_body(case):
+    if case.request.method != "OPTIONS" or case.status != 200 or case.ours.body:
         return False
-    case.status, case.text, case.media_type, case.encoding = 204, b"", "", None
+    case.text, case.media_type, case.encoding = b"", "", None
     return True
 
 
-@rule("instance-id")
+# Documents
+
+
+@of_documents("D-15")
 def an_instance_always_shows_its_id(case):
-    if case.tree is None:
-        return False
     found = False
     for instance in documents.instances(case.tree):
-        if instance.child("instanceId") is None:
-            center = instance.child("dataCenterInfo")
-            data = center.child("metadata") if center is not None else None
-            id = data.child("instance-id") if data is not None else None
-            id = id or instance.child("hostName")
-            instance.children.insert(0, Node("instanceId", text=id.text))
-            case.exact = False
-            found = True
+        if instance.child("instanceId") is not None:
+            continue
+        center = instance.child("dataCenterInfo")
+        data = center.child("metadata") if center is not None else None
+        id = data.child("instance-id") if data is not None else None
+        id = id if id is not None and plain(id.text) else instance.child("hostName")
+        instance.children.insert(0, Node("instanceId", text=id.text))
+        case.exact = False
+        found = True
     return found
 
 
 def _pairs(case):
     """Instances of both documents by application and id."""
+
     def key(instance):
         return tuple(plain(instance.child(name).text) if instance.child(name) is not None else None for name in ("app", "instanceId"))
 
@@ -106,14 +284,9 @@ def _pairs(case):
             yield theirs[key(one)], one
 
 
-def _is_list(case):
-    return case.tree.name in ("applications", "application") or (case.tree.children or [Node("")])[0].name in ("applications", "application")
-
-
-@rule("xml-status")
+@of_documents("D-14")
 def a_single_instance_in_xml_shows_its_status(case):
-    """There OUT_OF_SERVICE and UNKNOWN are shown as DOWN."""
-    if case.tree is None or case.media_type != "application/xml" or _is_list(case):
+    if case.media_type != "application/xml" or case.is_list:
         return False
     found = False
     for theirs, ours in _pairs(case):
@@ -125,11 +298,9 @@ def a_single_instance_in_xml_shows_its_status(case):
     return found
 
 
-@rule("renewal-time")
+@of_documents("D-44")
 def a_renewal_is_shown_when_it_was(case):
-    """There a lease ahead; and in lists ours shows the one known when the list last changed."""
-    if case.tree is None:
-        return False
+    """There a lease ahead. In lists ours shows the one known when the list last changed."""
     found = False
     for theirs, ours in _pairs(case):
         leases = theirs.child("leaseInfo"), ours.child("leaseInfo")
@@ -141,7 +312,7 @@ def a_renewal_is_shown_when_it_was(case):
         there, here = _moment(one.text), _moment(other.text)
         if there is None or here is None:
             continue
-        if here == there or here < there and _is_list(case):
+        if here == there or here < there and case.is_list:
             one.text = other.text
             found = True
     return found
@@ -152,9 +323,9 @@ def _moment(text):
     return int(found[1]) if found else None
 
 
-@rule("delta-version")
+@of_documents("D-45")
 def versions_of_deltas_are_opaque(case):
-    if case.tree is None or not case.path.rstrip("/").endswith("/delta"):
+    if not case.path.rstrip("/").endswith("/delta"):
         return False
     for one, other in zip(case.tree.all("versions__delta"), case.ours_tree.all("versions__delta")):
         if plain(other.text).isdigit() and plain(one.text).isdigit():
@@ -162,12 +333,22 @@ def versions_of_deltas_are_opaque(case):
     return True
 
 
-@rule("gzip")
-def ours_compresses_what_is_worth_it(case):
-    """There apps and apps/delta alone, of any size; here every document of 256 bytes and more."""
-    encoding = case.ours.header("content-encoding")
-    asked = "gzip" in (case.request.header("accept-encoding") or "")
-    if not asked or case.encoding == encoding or case.theirs.status != 200:
+@of_documents("D-51")
+def one_of_several_instances_with_an_id(case):
+    """`instances/{id}`: there the first in the order of a hash map, here in that of names."""
+    if not case.path.startswith("/instances/"):
         return False
-    case.encoding = encoding
-    return True
+    (one,), (other,) = list(documents.instances(case.tree)) or [None], list(documents.instances(case.ours_tree)) or [None]
+    if one is None or other is None or one.child("app").text == other.child("app").text:
+        return False
+    return _settle(case)
+
+
+@of_documents("D-19")
+def vips_are_fresh(case):
+    """There the answer may be one that was given before, if the vip is one of several or the form compact."""
+    if not case.path.startswith(("/vips/", "/svips/")) or case.tree.value() == case.ours_tree.value():
+        return False
+    key = (unquote(case.path), case.media_type, (case.request.header("x-eureka-accept") or "").lower() == "compact")
+    stale = case.theirs.body in case.world.earlier.get(key, ())
+    return stale and _settle(case)

@@ -2,13 +2,16 @@
 //!
 //! Owns the read half of the core.
 
-use eureka_raft::registry::{AppName, Instance, InstanceId, InstanceStatus};
+use std::sync::Arc;
+
+use eureka_raft::registry::{AppName, Instance, InstanceId, InstanceStatus, Record, Registry};
 
 use super::log::{Log, dated, instance, put_status};
+use super::random::random_log;
 
 use InstanceStatus::{Down, OutOfService, Starting, Unknown, Up};
 
-fn ids(records: &[std::sync::Arc<eureka_raft::registry::Record>]) -> Vec<String> {
+fn ids(records: &[Arc<Record>]) -> Vec<String> {
     records
         .iter()
         .map(|record| record.instance.id.to_string())
@@ -68,6 +71,57 @@ fn a_vip_matches_a_member_of_the_list_exactly_and_untrimmed() {
     }
     assert_eq!(ids(&view.by_secure_vip("sa")), ["i1"]);
     assert!(view.by_secure_vip("va").is_empty());
+}
+
+/// A list with more members than are indexed is found by each of them all the same.
+#[test]
+fn a_list_of_any_length_is_found_by_its_members() {
+    let mut log = Log::new();
+    let many: Vec<String> = (0..1_000).map(|n| format!("v{n}")).collect();
+    for (id, list) in [
+        ("i1", many.join(",")),
+        ("i2", "v7".to_owned()),
+        ("i0", many[..8].join(",")),
+    ] {
+        log.register(Instance {
+            vip_address: Some(list.into()),
+            ..instance("A", id)
+        });
+    }
+    assert_eq!(ids(&log.view().by_vip("v7")), ["i0", "i1", "i2"]);
+    assert_eq!(ids(&log.view().by_vip("v999")), ["i1"]);
+    assert!(log.view().by_vip("v1000").is_empty());
+    log.cancel("A", "i1");
+    assert_eq!(ids(&log.view().by_vip("v7")), ["i0", "i2"]);
+}
+
+/// What the index finds is what a look at every instance finds, after every entry of random logs.
+#[test]
+fn vips_are_found_as_by_a_look_at_every_instance() {
+    let mut registry = Registry::new();
+    for (index, entry) in (1..).zip(random_log(0x0711, 400)) {
+        registry.apply(index, &entry);
+        let view = registry.view();
+        for wanted in ["v1", "v2", " v2", "v39", "v40", ""] {
+            let scan = |list: fn(&Record) -> Option<&str>| {
+                let all = view
+                    .applications()
+                    .flat_map(|application| application.instances.values());
+                let names = |record: &&Arc<Record>| {
+                    list(record).is_some_and(|list| list.split(',').any(|vip| vip == wanted))
+                };
+                all.filter(names).cloned().collect::<Vec<_>>()
+            };
+            let plain = scan(|record| record.instance.vip_address.as_deref());
+            assert_eq!(view.by_vip(wanted), plain, "{wanted:?} after entry {index}");
+            let secure = scan(|record| record.instance.secure_vip_address.as_deref());
+            assert_eq!(
+                view.by_secure_vip(wanted),
+                secure,
+                "{wanted:?} after entry {index}"
+            );
+        }
+    }
 }
 
 #[test]

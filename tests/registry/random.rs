@@ -75,12 +75,26 @@ fn stamps() -> impl Strategy<Value = Option<u64>> {
     prop_oneof![2 => Just(None), 6 => (0..6_u64).prop_map(Some)]
 }
 
+/// Lists that share members, name one twice or none, and one with more members than are indexed.
+fn vips() -> impl Strategy<Value = Option<Box<str>>> {
+    let long: String = (0..40).map(|n| format!("v{n},")).collect();
+    let lists =
+        ["v1", "v2", "v1,v2", "v2,v2", "v1, v2", "", &long].map(|list| Just(Some(list.into())));
+    prop_oneof![
+        Just(None),
+        prop::sample::select(lists.to_vec()).prop_flat_map(|list| list)
+    ]
+}
+
 fn bodies() -> impl Strategy<Value = Instance> {
     let overrides = prop_oneof![9 => Just(InstanceStatus::Unknown), 1 => statuses()];
     let terms = (1..60_u32, 1..100_u32);
-    let body = (apps(), ids(), statuses(), overrides, terms, stamps());
+    let lists = (vips(), vips());
+    let body = (apps(), ids(), statuses(), overrides, terms, stamps(), lists);
     body.prop_map(
-        |(app, id, status, overridden, terms, last_dirty_ms)| Instance {
+        |(app, id, status, overridden, terms, last_dirty_ms, lists)| Instance {
+            vip_address: lists.0,
+            secure_vip_address: lists.1,
             app,
             id,
             status,

@@ -85,14 +85,19 @@ fn xml_ports_are_read_as_clients_write_them() {
         (r#"<port enabled="true">8080</port>"#, port(8080, true)),
         (r#"<port enabled='FALSE'>8080</port>"#, port(8080, false)),
         ("<port>8080</port>", port(8080, true)),
-        ("<port>\n  8080\n</port>", port(8080, true)),
+        ("<port enabled=\"yes\">1</port>", port(1, true)),
+        ("<port enabled=\"\">1</port>", port(1, true)),
         (r#"<port x="1" enabled="false">1</port>"#, port(1, false)),
     ];
     for (element, expected) in rows {
         assert_eq!(xml_with(element).unwrap().port, expected, "{element}");
     }
-    let secure = xml_with("<securePort>8443</securePort>").unwrap();
-    assert_eq!(secure.secure_port, port(8443, false));
+    for element in [
+        "<securePort>8443</securePort>",
+        "<securePort enabled=\"yes\">8443</securePort>",
+    ] {
+        assert_eq!(xml_with(element).unwrap().secure_port, port(8443, false));
+    }
 }
 
 #[test]
@@ -191,14 +196,21 @@ fn timestamps_are_read_from_numbers_and_texts() {
         ("1.7e12", Some(1_700_000_000_000)),
         ("1700000000000.9", Some(1_700_000_000_000)),
         ("0", Some(0)),
-        ("\"\"", None),
+        // Jackson reads garbage as 0: older than any other.
+        ("\"\"", Some(0)),
+        ("\"soon\"", Some(0)),
+        ("\"NaN\"", Some(0)),
+        ("\"10000000000000000000\"", Some(0)),
+        ("\"1e30\"", Some(9_223_372_036_854_775_807)),
+        ("true", Some(1)),
+        ("false", Some(0)),
         ("null", None),
     ];
     for (value, expected) in rows {
         let field = format!(r#""lastDirtyTimestamp":{value}"#);
         assert_eq!(with(&field).last_dirty_ms, expected, "{value}");
     }
-    let in_xml = xml_with("<lastDirtyTimestamp> 5 </lastDirtyTimestamp>").unwrap();
+    let in_xml = xml_with("<lastDirtyTimestamp>5</lastDirtyTimestamp>").unwrap();
     assert_eq!(in_xml.last_dirty_ms, Some(5));
     let empty = xml_with("<lastDirtyTimestamp/>").unwrap();
     assert_eq!(empty.last_dirty_ms, None);
@@ -355,9 +367,9 @@ fn what_stands_around_the_document_does_not_matter() {
     let in_json = format!("\u{feff} \n{{\"instance\" : {{{MINIMAL_JSON}}} }} trailing {{");
     decode(Format::Json, in_json).expect("Eureka stops reading at the brace");
     let in_xml = format!(
-        "\u{feff}<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!-- c -->\n<instance>\n{MINIMAL_XML}\n</instance>\ntrailing"
+        "\u{feff}<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!-- c -->\n<instance>\n{MINIMAL_XML}\n</instance>\n<!-- c --><?p i?>\n"
     );
-    decode(Format::Xml, in_xml).expect("Eureka stops reading at the end tag");
+    decode(Format::Xml, in_xml).expect("XML allows no more around its root");
 }
 
 #[test]
@@ -393,4 +405,39 @@ fn bodies_as_real_clients_send_them_are_understood() {
     let found = json(old_java).unwrap();
     assert_eq!(entries(&found.metadata), [("n", "8080")]);
     assert_eq!(found.last_dirty_ms, Some(1_700_000_000_000));
+}
+
+/// XStream reads the text of an element and nothing else: text beside elements, and elements inside text, mean nothing.
+#[test]
+fn xml_text_in_odd_places_is_passed_over() {
+    let found = xml_with(
+        "x<metadata>a<k>b<c>d</c>e</k>f</metadata>y<port>1<z/>2</port><leaseInfo>></leaseInfo>",
+    )
+    .unwrap();
+    assert_eq!(entries(&found.metadata), [("k", "be")]);
+    assert_eq!((found.port, found.lease), (port(12, true), lease(30, 90)));
+}
+
+/// What is no whole number of seconds is the default in XML, whatever is wrong with it.
+#[test]
+fn xml_lease_terms_that_are_none_are_the_default() {
+    for seconds in ["x", "", "100.5", " 100 ", "2147483648", "0", "-1"] {
+        let element = format!("<leaseInfo><durationInSecs>{seconds}</durationInSecs></leaseInfo>");
+        assert_eq!(
+            xml_with(&element).unwrap().lease,
+            lease(30, 90),
+            "{seconds}"
+        );
+    }
+}
+
+/// Jackson calls the setter with null or not at all, and the builder ignores both.
+#[test]
+fn a_field_that_comes_again_as_null_keeps_what_it_was() {
+    let found = with(
+        r#""metadata":{"a":"1"},"metadata":null,"leaseInfo":{"durationInSecs":100},"leaseInfo":null,"dataCenterInfo":null,"hostName":"","lastDirtyTimestamp":5,"lastDirtyTimestamp":null"#,
+    );
+    assert_eq!(entries(&found.metadata), [("a", "1")]);
+    assert_eq!(found.lease, lease(30, 100));
+    assert_eq!((&*found.host_name, found.last_dirty_ms), ("h", Some(5)));
 }
