@@ -2,6 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a broken given of a test may end it")]
 
+#[path = "support/allocations.rs"]
+mod allocations;
+
+#[global_allocator]
+static COUNTED: allocations::Counted = allocations::Counted;
+
 #[path = "http/client.rs"]
 mod client;
 #[path = "http/fake_node.rs"]
@@ -15,8 +21,12 @@ mod bad_input;
 mod changes;
 #[path = "http/connections.rs"]
 mod connections;
+#[path = "http/corpus.rs"]
+mod corpus;
 #[path = "http/delta.rs"]
 mod delta;
+#[path = "http/fetch_memory.rs"]
+mod fetch_memory;
 #[path = "http/methods.rs"]
 mod methods;
 #[path = "http/negotiation.rs"]

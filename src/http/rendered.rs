@@ -60,6 +60,8 @@ pub(super) struct Document {
     pub(super) index: u64,
     fragments: Vec<Fragment>,
     pieces: Vec<Arc<Piece>>,
+    /// The bytes of `pieces` in a row, so that an answer shares the list, however long it is.
+    plain: Arc<[Bytes]>,
     packed: OnceCell<Arc<[Bytes]>>,
 }
 
@@ -127,10 +129,7 @@ impl Document {
         let pieces = if gzip {
             Arc::clone(self.packed.get_or_init(|| self.pack()).await)
         } else {
-            self.pieces
-                .iter()
-                .map(|piece| piece.plain.clone())
-                .collect()
+            Arc::clone(&self.plain)
         };
         let mut reply = Reply::new(Body::new(Pieces::new(pieces)));
         let media_type = HeaderValue::from_static(format.media_type());
@@ -292,6 +291,7 @@ fn assembled(key: Key, index: u64, fragments: Vec<Fragment>, frame: &Frame) -> D
         key,
         index,
         fragments,
+        plain: pieces.iter().map(|piece| piece.plain.clone()).collect(),
         pieces,
         packed: OnceCell::new(),
     }
