@@ -85,6 +85,12 @@ def the_body_null_is_a_mistake(case):
     return case.is_registration and "D-34" in case.oddities and (case.status, case.ours.status) == (500, 400) and _settle(case)
 
 
+@of_answers("D-62")
+def no_body_of_no_type_is_of_no_type(case):
+    nothing = case.request.header("content-type") is None and not case.request.body
+    return case.is_registration and nothing and (case.status, case.ours.status) == (500, 415) and _settle(case)
+
+
 @of_answers("D-13")
 def a_body_in_gzip_is_read(case):
     return case.request.header("content-encoding") == "gzip" and case.status == 400 and _settle(case)

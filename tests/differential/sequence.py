@@ -45,7 +45,7 @@ class Sequence:
         self._apps = rng.sample(names.PLAIN_APPS, 2) + ([rng.choice(names.ODD_APPS)] if odd else [])
         self._ids = rng.sample(names.PLAIN_IDS, 2) + (rng.sample(names.ODD_IDS, 2) if rng.random() < 0.5 else [])
         self._vips = rng.sample(names.VIPS, 2)
-        # In few sequences applications share ids. Then there are no overrides: theirs would be shared, too (D-56).
+        # In few sequences applications share ids. Then there are no overrides: theirs would be shared, too (D-60).
         self._shared = rng.random() < 0.12
         self._kinds = [(kind, weight) for kind, weight in KINDS if not self._shared or kind in WITHOUT_OVERRIDES]
         self._current = self._pick()
