@@ -187,7 +187,8 @@ def what_is_worth_it_is_compressed(case):
 @of_answers("D-54")
 def a_content_type_that_is_none_is_of_no_type(case):
     sent = case.request.header("content-type")
-    return sent is not None and not re.match(r"\s*[^/\s;]+/[^/\s;]+", sent) and (case.status, case.ours.status) == (400, 415) and _settle(case)
+    is_none = sent is not None and not re.match(r"\s*[^/\s;]+/[^/\s;]+", sent)
+    return is_none and case.status == 400 and case.ours.status in (415, 406) and _settle(case)
 
 
 @of_answers("D-55")
@@ -386,6 +387,14 @@ def _unescaped(body):
     for escaped, letter in ((b"&quot;", b'"'), (b"&apos;", b"'"), (b"&gt;", b">")):
         body = body.replace(escaped, letter)
     return Counter(re.sub(rb"\d", b"", body))
+
+
+@of_documents("D-67")
+def the_status_page_is_about_its_server(case):
+    if case.path.rstrip("/") != "/status":
+        return False
+    parts = [{node.name for node in tree.children} for tree in (case.tree, case.ours_tree)]
+    return parts[0] == parts[1] and _settle(case)
 
 
 @of_documents("D-51")
