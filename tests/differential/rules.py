@@ -135,7 +135,7 @@ _RANGE = re.compile(r"\s*[\w!#$%&'*+.^`|~-]+(/[\w!#$%&'*+.^`|~-]+)?\s*(;\s*[\w-]
 @of_answers("D-09")
 def a_malformed_accept_does_not_count(case):
     accept = case.request.header("accept")
-    if not accept or case.theirs.status != 400 or case.theirs.body:
+    if not accept or case.theirs.status != 400 or case.theirs.body and not _is_error_page(case.theirs.body):
         return False
     weights = re.findall(r"q=([^;,]*)", accept)
     odd = any(not _RANGE.fullmatch(part) for part in accept.split(",")) or any(not re.fullmatch(r"[01]?(\.\d*)?", weight.strip()) for weight in weights)
