@@ -139,7 +139,12 @@ def a_malformed_accept_does_not_count(case):
         return False
     weights = re.findall(r"q=([^;,]*)", accept)
     odd = any(not _RANGE.fullmatch(part) for part in accept.split(",")) or any(not re.fullmatch(r"[01]?(\.\d*)?", weight.strip()) for weight in weights)
-    return odd and _settle(case)
+    if not odd:
+        return False
+    _settle(case)
+    # Also a heartbeat that is not found may have renewed a lease here.
+    case.apart = case.is_write
+    return True
 
 
 @of_answers("D-06")
@@ -200,6 +205,11 @@ def a_refusal_is_in_the_format_of_its_label(case):
     if b"cannot parse request body" not in case.theirs.body or b"cannot parse request body" not in case.ours.body:
         return False
     return case.media_type == sent.lower().replace("; ", ";") and _settle(case)
+
+
+@of_answers("D-68")
+def of_two_wrong_types_the_answers_comes_first(case):
+    return case.is_registration and (case.status, case.ours.status) == (415, 406) and _settle(case)
 
 
 # Refusals
