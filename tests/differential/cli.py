@@ -125,4 +125,6 @@ class Run:
             print(f"  never used: {', '.join(unused)}")
         for signature, count in self._kinds.most_common():
             print(f"  unexplained {count} times: {' '.join(map(str, signature))}")
-        return 1 if self._kinds else 0
+        if not tally.comparisons:
+            print("  nothing was compared: that proves nothing")
+        return 1 if self._kinds or not tally.comparisons else 0
