@@ -35,7 +35,7 @@ pub(super) fn registration(text: &str) -> Result<Draft<'_>, String> {
 pub(super) fn instance(text: &str) -> Result<Draft<'_>, String> {
     let body: Result<Body<'_>, _> = serde_json::from_str(text);
     body.map(|Body(draft)| draft)
-        .map_err(|error| error.to_string())
+        .map_err(|error| scalar::sentence(&error))
 }
 
 /// Implements `Deserialize` for a type that is its own visitor of a JSON object.
@@ -113,16 +113,21 @@ object!(Lease, "a lease", |map| {
 object!(DraftDataCenter, "a data center", |map| {
     let mut center = DraftDataCenter::default();
     let mut metadata: Option<&'de RawValue> = None;
+    let mut is_amazon = false;
     while let Some(Key(key)) = map.next_key::<Key<'de>>()? {
         match (&*key, map.next_value::<Raw<'de>>()?) {
             ("name", Raw::Text(name)) => {
-                center.kind = Some(DataCenterKind::named(&name).map_err(A::Error::custom)?);
+                center.kind = Some(kind(&name).map_err(A::Error::custom)?);
             }
             ("name", Raw::Nested(_)) => return Err(A::Error::custom("name is no text")),
+            ("@class", Raw::Text(class)) => is_amazon = class == AMAZON_CLASS,
             ("metadata", Raw::Nested(raw)) => metadata = Some(raw),
             ("metadata", Raw::Null) => metadata = None,
             _ => {}
         }
+    }
+    if is_amazon {
+        center.kind = Some(DataCenterKind::Amazon);
     }
     // Other data centers' metadata is dropped unread, as Eureka's parser does: hence only now.
     if let (Some(DataCenterKind::Amazon), Some(raw)) = (center.kind, metadata) {
@@ -130,6 +135,19 @@ object!(DraftDataCenter, "a data center", |map| {
     }
     Ok(center)
 });
+
+/// The class that is Amazon whatever name stands beside it.
+const AMAZON_CLASS: &str = "com.netflix.appinfo.AmazonInfo";
+
+/// The kind of that name; Jackson trims it, and takes its place in `DataCenterInfo.Name` as well.
+fn kind(name: &str) -> Result<DataCenterKind, String> {
+    match name.trim() {
+        "0" => Ok(DataCenterKind::Netflix),
+        "1" => Ok(DataCenterKind::Amazon),
+        "2" => Ok(DataCenterKind::MyOwn),
+        name => DataCenterKind::named(name),
+    }
+}
 
 object!(Entries, "a flat metadata object", |map| {
     let mut entries = Entries::default();
@@ -311,18 +329,20 @@ fn escaped(escape: &str) -> Result<(char, &str), &'static str> {
     Ok((letter, &escape[1..]))
 }
 
-/// The letter of `1F642` and the like: four digits, or twice four of a pair.
+/// The letter of `1F642` and the like: four digits, or twice four of a pair. Half a pair is `?`, as
+/// Java's encoder writes it.
 fn unicode(digits: &str) -> Result<(char, &str), &'static str> {
-    const HALF: &str = "half a character";
     let (unit, rest) = utf16_unit(digits)?;
     if let Some(letter) = char::from_u32(u32::from(unit)) {
         return Ok((letter, rest));
     }
-    let (low, rest) = utf16_unit(rest.strip_prefix("\\u").ok_or(HALF)?)?;
-    match char::decode_utf16([unit, low]).next() {
-        Some(Ok(letter)) => Ok((letter, rest)),
-        _ => Err(HALF),
+    if let Some(low) = rest.strip_prefix("\\u") {
+        let (low, after) = utf16_unit(low)?;
+        if let Some(Ok(letter)) = char::decode_utf16([unit, low]).next() {
+            return Ok((letter, after));
+        }
     }
+    Ok(('?', rest))
 }
 
 fn utf16_unit(digits: &str) -> Result<(u16, &str), &'static str> {

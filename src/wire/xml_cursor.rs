@@ -7,10 +7,13 @@ use std::borrow::Cow;
 
 use quick_xml::XmlVersion;
 use quick_xml::escape::resolve_xml_entity;
-use quick_xml::events::{BytesRef, BytesStart, Event};
+use quick_xml::events::{BytesRef, BytesStart, BytesText, Event};
 use quick_xml::reader::Reader;
 
 use super::scalar::{self, MAX_DEPTH};
+
+/// The most attributes of an element; Eureka's own have one. Each is compared with all before it.
+const MAX_ATTRIBUTES: usize = 64;
 
 /// A place in the document, and how deep it is.
 pub(super) struct Cursor<'a> {
@@ -25,7 +28,10 @@ pub(super) struct Cursor<'a> {
 enum Part<'a> {
     Open(BytesStart<'a>),
     Close,
-    Text(Cow<'a, str>),
+    /// As it stands there: whoever wants it makes its line ends right.
+    Text(BytesText<'a>),
+    /// A CDATA section, or what a reference stands for.
+    Said(Cow<'a, str>),
 }
 
 impl<'a> Cursor<'a> {
@@ -35,8 +41,10 @@ impl<'a> Cursor<'a> {
     /// A sentence, if it holds a character that XML does not have.
     pub(super) fn new(text: &'a str) -> Result<Self, String> {
         // Looked at by letters only if some byte may begin an illegal one: hardly any body does.
-        let doubtful = |byte: u8| byte < b' ' && !b"\t\n\r".contains(&byte) || byte == 0xef;
-        if text.bytes().any(doubtful) && !text.chars().all(is_legal) {
+        // Not by `any`: a loop without a way out is one the compiler makes wide.
+        let doubtful = |byte: u8| (byte < b' ' && !b"\t\n\r".contains(&byte)) | (byte == 0xef);
+        let doubt = text.bytes().fold(false, |seen, byte| seen | doubtful(byte));
+        if doubt && !text.chars().all(is_legal) {
             return Err("a character that XML does not have".to_owned());
         }
         let mut reader = Reader::from_str(text);
@@ -72,9 +80,9 @@ impl<'a> Cursor<'a> {
                 Event::Text(text) if text.contains("]]>") => {
                     return Err("the end of a CDATA section in text".to_owned());
                 }
-                Event::Text(text) => Part::Text(text.xml10_content()),
-                Event::CData(text) => Part::Text(text.xml10_content()),
-                Event::GeneralRef(reference) => Part::Text(resolve(&reference)?),
+                Event::Text(text) => Part::Text(text),
+                Event::CData(text) => Part::Said(text.xml10_content()),
+                Event::GeneralRef(reference) => Part::Said(resolve(&reference)?),
                 Event::Decl(_) if !is_first => return Err("a prolog inside".to_owned()),
                 Event::Comment(_) | Event::PI(_) | Event::Decl(_) => continue,
                 Event::DocType(_) => return Err("a document type".to_owned()),
@@ -103,8 +111,9 @@ impl<'a> Cursor<'a> {
             match self.next()? {
                 Part::Open(element) => return Ok(Some(element)),
                 Part::Close => return Ok(None),
-                Part::Text(text) if self.depth > 0 || text.trim().is_empty() => {}
-                Part::Text(_) => return Err("text outside the root".to_owned()),
+                _ if self.depth > 0 => {}
+                Part::Text(text) if text.trim().is_empty() => {}
+                Part::Text(_) | Part::Said(_) => return Err("text outside the root".to_owned()),
             }
         }
     }
@@ -116,11 +125,19 @@ impl<'a> Cursor<'a> {
     pub(super) fn text(&mut self) -> Result<Cow<'a, str>, String> {
         let mut whole = Cow::Borrowed("");
         loop {
-            match self.next()? {
+            let part = match self.next()? {
                 Part::Close => return Ok(whole),
-                Part::Text(part) if whole.is_empty() => whole = part,
-                Part::Text(part) => whole.to_mut().push_str(&part),
-                Part::Open(_) => self.skip()?,
+                Part::Text(text) => text.xml10_content(),
+                Part::Said(text) => text,
+                Part::Open(_) => {
+                    self.skip()?;
+                    continue;
+                }
+            };
+            if whole.is_empty() {
+                whole = part;
+            } else {
+                whole.to_mut().push_str(&part);
             }
         }
     }
@@ -164,7 +181,10 @@ fn check_element(element: &BytesStart<'_>) -> Result<(), String> {
     {
         return Err("a name that XML does not have".to_owned());
     }
-    for attribute in element.attributes() {
+    for (place, attribute) in element.attributes().enumerate() {
+        if place == MAX_ATTRIBUTES {
+            return Err("too many attributes".to_owned());
+        }
         let attribute = attribute.map_err(|error| scalar::sentence(&error))?;
         if attribute.value.contains('<') {
             return Err("an attribute with a < in it".to_owned());

@@ -3,8 +3,6 @@
 //! Owns how Eureka clients write an instance as XML, straight into a [`Draft`] from a pull parser. It
 //! may not check what an instance needs, nor what is well-formed: [`super::xml_cursor`] does.
 
-use std::borrow::Cow;
-
 use quick_xml::events::BytesStart;
 
 use crate::registry::{LeaseTerms, Port};
@@ -14,6 +12,9 @@ use super::scalar;
 use super::xml_cursor::Cursor;
 use super::xml_names;
 
+/// What XStream takes for an instance: its alias, and the class itself.
+const ROOTS: [&str; 2] = ["instance", "com.netflix.appinfo.InstanceInfo"];
+
 /// Decodes `<instance>…</instance>`, after an optional prolog. Nothing but comments may follow it.
 ///
 /// # Errors
@@ -21,7 +22,7 @@ use super::xml_names;
 pub(super) fn registration(text: &str) -> Result<Draft<'_>, String> {
     let mut xml = Cursor::new(text)?;
     match xml.child()? {
-        Some(root) if root.name().as_ref() == "instance" => {}
+        Some(root) if ROOTS.contains(&root.name().as_ref()) => {}
         _ => return Err("the root is not <instance>".to_owned()),
     }
     let mut draft = Draft::default();
@@ -125,8 +126,8 @@ fn data_center(xml: &mut Cursor<'_>) -> Result<Option<DraftDataCenter>, String> 
 fn metadata(xml: &mut Cursor<'_>) -> Result<Entries, String> {
     let mut entries = Entries::default();
     while let Some(element) = xml.child()? {
-        let key = xml_names::decode(element.name().as_ref())?;
-        entries.put(Cow::Owned(key), xml.text()?);
+        let name = element.name();
+        entries.put(xml_names::decode(name.as_ref())?, xml.text()?);
     }
     Ok(entries)
 }

@@ -7,6 +7,8 @@
 //! XStream leaves `:` and letters newer than the fourth edition bare, and one such key makes Python's
 //! and Go's parsers refuse the whole document. Those are escaped here; decoders read them all the same.
 
+use std::borrow::Cow;
+
 use super::scalar;
 
 /// Letters beyond ASCII that both editions of XML 1.0 allow everywhere in a name: the blocks in use.
@@ -60,8 +62,11 @@ pub(super) fn encode(out: &mut Vec<u8>, key: &str) {
 /// The key of an element name; the inverse of [`encode`], and of XStream's. A lone `_` stays.
 ///
 /// # Errors
-/// A sentence, if `_.` is not followed by four hex digits, or by those of half a character.
-pub(super) fn decode(name: &str) -> Result<String, String> {
+/// A sentence, if `_.` is not followed by four hex digits.
+pub(super) fn decode(name: &str) -> Result<Cow<'_, str>, String> {
+    if !name.contains('_') {
+        return Ok(Cow::Borrowed(name));
+    }
     let mut units = Vec::new();
     let mut key = String::with_capacity(name.len());
     let mut rest = name;
@@ -72,7 +77,7 @@ pub(super) fn decode(name: &str) -> Result<String, String> {
             rest = &hex[4..];
             continue;
         }
-        flush(&mut units, &mut key)?;
+        flush(&mut units, &mut key);
         if let Some(after) = rest.strip_prefix("__") {
             key.push('_');
             rest = after;
@@ -84,8 +89,8 @@ pub(super) fn decode(name: &str) -> Result<String, String> {
             rest = &rest[letter.len_utf8()..];
         }
     }
-    flush(&mut units, &mut key)?;
-    Ok(key)
+    flush(&mut units, &mut key);
+    Ok(Cow::Owned(key))
 }
 
 fn is_letter(letter: char) -> bool {
@@ -114,10 +119,10 @@ fn unit(hex: &str) -> Option<u16> {
     u16::from_str_radix(digits, 16).ok()
 }
 
-/// Moves a run of escaped units to the key: characters beyond the first plane come as two.
-fn flush(units: &mut Vec<u16>, key: &mut String) -> Result<(), String> {
+/// Moves a run of escaped units to the key: characters beyond the first plane come as two. Half a pair
+/// is `?`, as Java's encoder writes it.
+fn flush(units: &mut Vec<u16>, key: &mut String) {
     for letter in char::decode_utf16(units.drain(..)) {
-        key.push(letter.map_err(|_| "half a character in a name".to_owned())?);
+        key.push(letter.unwrap_or('?'));
     }
-    Ok(())
 }

@@ -5,6 +5,7 @@
     reason = "a test stops at its first surprise, in its supports too"
 )]
 
+mod accepted;
 mod documents;
 mod hostile_input;
 mod lenient_input;

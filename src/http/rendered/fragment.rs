@@ -122,7 +122,7 @@ fn runs<'a, 'b>(records: &'b [&'a Arc<Record>]) -> impl Iterator<Item = &'b [&'a
     let mut rest = records;
     std::iter::from_fn(move || {
         let longest = rest.len().min(RUN_MAX);
-        let is_last = |record: &&Arc<Record>| record.slot % RUN_SLOTS == 0;
+        let is_last = |record: &&Arc<Record>| record.slot.is_multiple_of(RUN_SLOTS);
         let end = rest[..longest].iter().position(is_last);
         let (run, after) = rest.split_at(end.map_or(longest, |last| last + 1));
         rest = after;
