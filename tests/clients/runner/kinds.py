@@ -38,6 +38,8 @@ class Kind:
     seconds: int = 80
     # Steps in which it fetches all by its own fault, against any server, and why.
     own_fault: dict = field(default_factory=dict)
+    # Complaints as it ends that depend on the moment alone; an expression.
+    race_at_end: str = ""
 
     @property
     def is_slow(self):
@@ -95,6 +97,8 @@ def jvm(name, library, pin, variant=None, setting=None):
         pin=(f"{name}/pom.xml", pin),
         # A fetch that takes longer than the interval is given up with a warning, and on a busy machine one takes a second.
         environment={"FETCH_SECONDS": "2"},
+        # Netflix's shutdown() drops what its supervisors have just queued, and they say so.
+        race_at_end=r"TimedSupervisorTask\b.* task supervisor (timed out|shutting down, can't accept the task)",
     )
 
 
