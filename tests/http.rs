@@ -4,16 +4,15 @@
 
 #[path = "support/allocations.rs"]
 mod allocations;
-
-#[global_allocator]
-static COUNTED: allocations::Counted = allocations::Counted;
-
 #[path = "http/client.rs"]
 mod client;
 #[path = "http/fake_node.rs"]
 mod fake_node;
 #[path = "http/world.rs"]
 mod world;
+
+#[global_allocator]
+static COUNTED: allocations::Counted = allocations::Counted;
 
 #[path = "http/bad_input.rs"]
 mod bad_input;
@@ -27,6 +26,8 @@ mod corpus;
 mod delta;
 #[path = "http/fetch_memory.rs"]
 mod fetch_memory;
+#[path = "http/large_lists.rs"]
+mod large_lists;
 #[path = "http/methods.rs"]
 mod methods;
 #[path = "http/negotiation.rs"]

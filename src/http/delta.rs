@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use crate::node::{Consistency, Read, ReadError, ReadOptions};
 use crate::registry::{ActionType, AppName, Change, HistoryGone, InstanceId, Record, View};
-use crate::wire::{ApplicationsHeader, application_fragment, applications_document};
+use crate::wire::ApplicationsHeader;
 
 use super::app::App;
 use super::error::ApiError;
 use super::reads;
-use super::rendered::Key;
+use super::rendered::{self, Key, Source};
 use super::reply::{self, Reply, Validator};
 use super::request::Call;
 
@@ -45,8 +45,11 @@ impl Grouped {
     }
 
     /// Each application with its instances.
-    pub(super) fn applications(&self) -> impl Iterator<Item = (&AppName, &[Arc<Record>])> {
-        self.0.iter().map(|(name, records)| (name, &records[..]))
+    pub(super) fn sources(&self) -> impl Iterator<Item = Source<'_>> {
+        self.0.iter().map(|(name, records)| Source {
+            name,
+            records: records.iter().collect(),
+        })
     }
 }
 
@@ -85,20 +88,20 @@ pub(super) async fn delta(app: &App, call: &Call) -> Result<Reply, ApiError> {
 }
 
 async fn classic(app: &App, call: &Call) -> Result<Reply, ApiError> {
-    let (format, form) = (call.accepted()?.list, call.form());
+    let shape = call.list_shape()?;
     let read = app.read(call.read_options()?).await?;
     refuse_other_cluster(app, call, &read.view)?;
-    let variant = reads::variant(format, form);
+    let variant = reads::variant(shape);
     let tag =
         |key: Key| Validator::new(app, &format!("d{}.{}", key.catalogue, key.oldest), variant);
     if let Some(mut reply) = tag(key(&read.view)).not_modified(call) {
         reply::stamp_read(&mut reply, &read, read.view.index());
         return Ok(reply);
     }
-    let document = app.documents().delta(&read.view, format, form).await;
-    let mut reply = document.reply(format, call.accepts_gzip()).await;
-    tag(document.key).mark(&mut reply);
-    reply::stamp_read(&mut reply, &read, read.view.index().max(document.index));
+    let list = app.documents().delta(&read.view, shape).await;
+    let mut reply = list.body.reply(shape.format, call.accepts_gzip()).await;
+    tag(list.key).mark(&mut reply);
+    reply::stamp_read(&mut reply, &read, read.view.index().max(list.index));
     Ok(reply)
 }
 
@@ -108,19 +111,15 @@ async fn since_index(
     since: u64,
     wait: Duration,
 ) -> Result<Reply, ApiError> {
-    let (format, form) = (call.accepted()?.list, call.form());
+    let shape = call.list_shape()?;
     let (read, changes) = changes_since(app, call, since, wait).await?;
     let grouped = Grouped::of(changes.iter());
-    let fragments = grouped.applications().map(|(name, records)| {
-        let records = records.iter().map(|record| -> &Record { record });
-        application_fragment(format, form, name, records)
-    });
     let header = ApplicationsHeader {
         version: &read.view.catalogue_index().to_string(),
         hash_code: &read.view.hash_code(),
     };
-    let body = applications_document(format, form, &header, fragments);
-    let mut reply = reply::compressible(call, format.media_type(), body.into());
+    let body = rendered::list(shape, &header, grouped.sources()).await;
+    let mut reply = reads::sent(call, shape, &body).await;
     reply::stamp_read(&mut reply, &read, read.view.index());
     Ok(reply)
 }

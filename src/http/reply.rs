@@ -49,7 +49,7 @@ pub(super) const MIN_INDEX: HeaderName = HeaderName::from_static("x-eureka-raft-
 const VARIES_BY: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding, X-Eureka-Accept");
 
 /// Smaller bodies are not worth a gzip header.
-const GZIP_BYTES_MIN: usize = 256;
+pub(super) const GZIP_BYTES_MIN: usize = 256;
 
 /// The compression level: zlib-rs makes 85 % of level 6's saving in half its time.
 pub(super) const GZIP_LEVEL: u32 = 4;

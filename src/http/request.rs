@@ -21,6 +21,7 @@ use crate::wire::{Accepted, Form, negotiate};
 
 use super::error::ApiError;
 use super::query::{BadQuery, Query};
+use super::rendered::Shape;
 use super::reply;
 
 /// How much of a refused body is read and dropped, in bytes, so that the client gets to read the
@@ -84,9 +85,15 @@ impl Call {
         Ok(negotiate(lines.filter_map(|line| line.to_str().ok()))?)
     }
 
-    /// How much of each instance the client wants.
-    pub(super) fn form(&self) -> Form {
-        Form::from_eureka_accept(self.header(&EUREKA_ACCEPT))
+    /// The form the client wants lists and applications in.
+    ///
+    /// # Errors
+    /// [`ApiError::NotAcceptable`].
+    pub(super) fn list_shape(&self) -> Result<Shape, ApiError> {
+        Ok(Shape {
+            format: self.accepted()?.list,
+            form: Form::from_eureka_accept(self.header(&EUREKA_ACCEPT)),
+        })
     }
 
     /// Who speaks: only the exact value `true` is a legacy peer (`ApplicationResource.java`).

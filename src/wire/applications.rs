@@ -40,6 +40,91 @@ pub fn application_fragment<'a>(
     }
 }
 
+/// Where an application stands: what is around it, and in XML how deep it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In a list, among others.
+    Listed,
+    /// Alone, as the answer of GET apps/{app}.
+    Alone,
+}
+
+impl Place {
+    const fn depth(self) -> usize {
+        match self {
+            Self::Listed => 1,
+            Self::Alone => 0,
+        }
+    }
+}
+
+/// What stands around the instances of an application, so that a large one need not be made in one go: with
+/// [`instances_fragment`] between them the parts are [`application_fragment`] or [`application_document`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplicationParts {
+    /// Before the first instance.
+    pub before: Vec<u8>,
+    /// Between two runs of instances.
+    pub between: &'static [u8],
+    /// After the last instance.
+    pub after: Vec<u8>,
+}
+
+impl ApplicationParts {
+    /// The parts of the application of that name.
+    pub fn new(format: Format, form: Form, place: Place, name: &AppName) -> Self {
+        match format {
+            Format::Json => {
+                let (before, after): (&[u8], &[u8]) = match place {
+                    Place::Listed => (b"", b"]}"),
+                    Place::Alone => (br#"{"application":"#, b"]}}"),
+                };
+                let mut before = before.to_vec();
+                json_encode::application_start(&mut before, name);
+                Self {
+                    before,
+                    between: b",",
+                    after: after.to_vec(),
+                }
+            }
+            Format::Xml => {
+                let mut xml = XmlWriter::new(form, place.depth());
+                xml_encode::application_start(&mut xml, name);
+                let before = xml.len();
+                xml.close("application");
+                let mut before_and_after = xml.finish();
+                let after = before_and_after.split_off(before);
+                Self {
+                    before: before_and_after,
+                    between: b"",
+                    after,
+                }
+            }
+        }
+    }
+}
+
+/// Some instances of an application, one after the other: what stands between its [`ApplicationParts`].
+pub fn instances_fragment<'a>(
+    format: Format,
+    form: Form,
+    place: Place,
+    records: impl Iterator<Item = &'a Record>,
+) -> Vec<u8> {
+    match format {
+        Format::Json => {
+            let mut out = Vec::with_capacity(2_048);
+            json_encode::instances(&mut out, form, records);
+            out
+        }
+        Format::Xml => {
+            let mut xml = XmlWriter::new(form, place.depth() + 1);
+            xml_encode::instances(&mut xml, records);
+            xml.finish()
+        }
+    }
+}
+
 /// A whole list, as GET apps, apps/delta, vips and svips answer it: the header and the fragments,
 /// which must all be of this format and form, in the order given.
 pub fn applications_document(

@@ -27,8 +27,23 @@ pub(super) fn application<'a>(
     name: &AppName,
     records: impl Iterator<Item = &'a Record>,
 ) {
+    application_start(out, name);
+    instances(out, form, records);
+    out.extend_from_slice(b"]}");
+}
+
+/// Appends what stands before the first instance.
+pub(super) fn application_start(out: &mut Vec<u8>, name: &AppName) {
     text(out, br#"{"name":"#, name.as_str());
     out.extend_from_slice(br#","instance":["#);
+}
+
+/// Appends `{…},{…}`.
+pub(super) fn instances<'a>(
+    out: &mut Vec<u8>,
+    form: Form,
+    records: impl Iterator<Item = &'a Record>,
+) {
     for (at, record) in records.enumerate() {
         if at > 0 {
             out.push(b',');
@@ -38,7 +53,6 @@ pub(super) fn application<'a>(
             Form::Compact => compact_instance(out, record),
         }
     }
-    out.extend_from_slice(b"]}");
 }
 
 /// Appends every field, in the order of `EurekaJacksonCodec.InstanceInfoSerializer`.

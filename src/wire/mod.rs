@@ -26,8 +26,8 @@ mod xml_names;
 
 pub use accept::{Accepted, negotiate};
 pub use applications::{
-    ApplicationsHeader, application_document, application_fragment, applications_document,
-    instance_document,
+    ApplicationParts, ApplicationsHeader, Place, application_document, application_fragment,
+    applications_document, instance_document, instances_fragment,
 };
 pub use draft::{MAX_METADATA_ENTRIES, MAX_NAME_BYTES, decode_registration};
 pub use error::{NotAcceptable, RegistrationError, UnsupportedMediaType};

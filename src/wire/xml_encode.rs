@@ -146,15 +146,25 @@ pub(super) fn application<'a>(
     name: &AppName,
     records: impl Iterator<Item = &'a Record>,
 ) {
+    application_start(xml, name);
+    instances(xml, records);
+    xml.close("application");
+}
+
+/// Writes what stands before the first instance; the element stays open.
+pub(super) fn application_start(xml: &mut XmlWriter, name: &AppName) {
     xml.open("application");
     xml.leaf("name", name.as_str());
+}
+
+/// Writes `<instance>…</instance>`, one for each of `records`.
+pub(super) fn instances<'a>(xml: &mut XmlWriter, records: impl Iterator<Item = &'a Record>) {
     for record in records {
         match xml.form {
             Form::Full => full_instance(xml, "instance", record, record.renewed_ms),
             Form::Compact => compact_instance(xml, record),
         }
     }
-    xml.close("application");
 }
 
 /// Writes every field as an element `name`, in the order of `Converters.InstanceInfoConverter`.

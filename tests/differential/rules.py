@@ -116,9 +116,9 @@ def other_prefixes_are_served(case, id):
 
 @of_answers("D-04")
 def a_route_without_a_name_has_no_method(case):
-    if case.path.strip("/") not in ("vips", "svips", "instances") or (case.status, case.ours.status) not in ((404, 405), (404, 200)):
+    if case.path.strip("/") not in ("vips", "svips", "instances") or case.status != 404:
         return False
-    return case.ours.status == 405 or case.request.method == "OPTIONS" and _settle(case)
+    return case.ours.status == (200 if case.request.method == "OPTIONS" else 405) and _settle(case)
 
 
 # Negotiation
@@ -182,6 +182,16 @@ def what_is_worth_it_is_compressed(case):
 def a_content_type_that_is_none_is_of_no_type(case):
     sent = case.request.header("content-type")
     return sent is not None and not re.match(r"\s*[^/\s;]+/[^/\s;]+", sent) and (case.status, case.ours.status) == (400, 415) and _settle(case)
+
+
+@of_answers("D-55")
+def a_refusal_is_in_the_format_of_its_label(case):
+    """There a parameter of the body's type makes the text XML, and is repeated in the label."""
+    if not case.is_registration or (case.status, case.ours.status) != (400, 400) or ";" not in (case.request.header("content-type") or ""):
+        return False
+    if b"cannot parse request body" not in case.theirs.body or b"cannot parse request body" not in case.ours.body:
+        return False
+    return case.media_type.split(";")[0].strip() == case.ours.media_type and _settle(case)
 
 
 # Refusals

@@ -53,13 +53,14 @@ class Side:
         return replace(answer, began_ms=began, ended_ms=self._ended_ms)
 
     def registered(self):
-        """Application names and the ids of their instances."""
+        """Application names and what their instances may be known by."""
         answer = self.ask(Request("GET", "/eureka/apps", (), JSON_HEADERS))
         if answer.status != 200 or not answer.body:
             raise CheckFailed(f"{self.name} has no list: {answer.status} {answer.text()[:200]!r}")
         for application in json.loads(answer.body)["applications"]["application"]:
             for instance in application["instance"]:
-                yield application["name"], instance.get("instanceId"), instance["hostName"]
+                amazon = instance["dataCenterInfo"].get("metadata", {}).get("instance-id")
+                yield application["name"], instance.get("instanceId"), amazon, instance["hostName"]
 
 
 class Reference(Side):
@@ -105,7 +106,7 @@ class Reference(Side):
             self.ask(Request("POST", "/eureka/peerreplication/batch/", (), headers, body))
 
     def empty(self):
-        """What was registered without an id is kept there under its host name."""
+        """What was registered without an id is shown without one: it is kept under Amazon's, or its host name."""
         self.cancel([(app, id) for app, *ids in self.registered() for id in ids if id is not None])
 
 
@@ -155,7 +156,7 @@ class Ours(Side):
             self.ask(Request("DELETE", f"/eureka/apps/{quote(app, safe='')}/{quote(id, safe='')}", (), JSON_HEADERS))
 
     def empty(self):
-        self.cancel({(app, id) for app, id, _ in self.registered()})
+        self.cancel({(app, id) for app, id, *_ in self.registered()})
 
 
 def log_end(log):

@@ -48,7 +48,7 @@ def main(root, words):
     if binary is None:
         return 64
     end_on_signals()
-    subprocess.run([root / "scripts" / "install", *sorted({kind.install for kind in chosen})], check=True)
+    install(root, chosen)
     print(f"clients: seed {options.seed}; {', '.join(kind.name for kind in chosen)}", flush=True)
     lines = run_all(root, options, binary, chosen, left)
     table.print_table(lines)
@@ -65,8 +65,10 @@ class Job:
     def __init__(self, root, kind, which, directory, options, binary, more=()):
         self.kind = kind
         self.which = which
-        self.result = directory / f"{kind.name}-{which}.json"
-        self.log = directory / f"{kind.name}-{which}.txt"
+        self.more = more
+        name = "-".join((kind.name, which, *more[1:]))
+        self.result = directory / f"{name}.json"
+        self.log = directory / f"{name}.txt"
         self.began = time.monotonic()
         command = [sys.executable, root / "scripts" / "clients", kind.name, "--part", which, "--seed", str(options.seed)]
         self.process = Process([*command, "--binary", binary, "--result", self.result, *more], self.log)
@@ -91,28 +93,46 @@ class Job:
 def run_all(root, options, binary, chosen, left):
     """A line for each client, in the order of `chosen`; whom the budget of CI leaves no time for goes to `left`."""
     waiting = [(kind, which) for kind in chosen for which in (part.OURS, part.THEIRS)]
-    began, running, done = time.monotonic(), [], {}
-    with tempfile.TemporaryDirectory(prefix="eureka-raft-clients-") as name:
-        try:
-            while waiting or running:
-                while waiting and len(running) < options.jobs:
-                    kind, which = waiting.pop(0)
-                    if options.ci and which == part.OURS and time.monotonic() - began > CI_SECONDS_MAX - kind.seconds:
-                        waiting = [other for other in waiting if other[0] is not kind]
-                        left.append(kind)
-                        continue
-                    running.append(Job(root, kind, which, Path(name), options, binary))
-                time.sleep(POLL_SECONDS)
-                for job in [job for job in running if job.has_ended()]:
-                    running.remove(job)
-                    done[job.kind.name, job.which] = (job.found(), job.seconds)
-                    tell(job, done[job.kind.name, job.which][0], time.monotonic() - began)
-        finally:
-            kill_all()
+    began, done = time.monotonic(), {}
+
+    def next_story():
+        while waiting:
+            kind, which = waiting.pop(0)
+            if not options.ci or which == part.THEIRS or time.monotonic() - began < CI_SECONDS_MAX - kind.seconds:
+                return kind, which, ()
+            waiting.pop(0)  # the other story of the same client
+            left.append(kind)
+        return None
+
+    def ended(job):
+        done[job.kind.name, job.which] = (job.found(), job.seconds)
+        tell(job, time.monotonic() - began)
+
+    run_beside_each_other(root, options, binary, next_story, ended)
     return [line_of(kind, done) for kind in chosen if (kind.name, part.OURS) in done]
 
 
-def tell(job, found, seconds):
+def run_beside_each_other(root, options, binary, next_story, ended):
+    """Runs what `next_story` gives, (kind, part, further arguments) or None, so many at a time; tells `ended` of each job."""
+    running = []
+    with tempfile.TemporaryDirectory(prefix="eureka-raft-clients-") as name:
+        try:
+            while True:
+                while len(running) < options.jobs and (story := next_story()):
+                    kind, which, more = story
+                    running.append(Job(root, kind, which, Path(name), options, binary, more))
+                if not running:
+                    return
+                time.sleep(POLL_SECONDS)
+                for job in [job for job in running if job.has_ended()]:
+                    running.remove(job)
+                    ended(job)
+        finally:
+            kill_all()
+
+
+def tell(job, seconds):
+    found = job.found()
     failed = [name for name, (verdict, _) in found.get("results", {}).items() if verdict == FAIL]
     text = found.get("broken") or (f"failed: {', '.join(failed)}" if failed else "done")
     print(f"{seconds:6.1f} s  {job.kind.name}, {job.which}: {text} ({job.seconds:.0f} s)", flush=True)
@@ -153,6 +173,10 @@ def server(root):
         print(f"clients: there is no {binary}; cargo build --release --locked, or set EUREKA_RAFT_BIN", file=sys.stderr)
         return None
     return binary.resolve()
+
+
+def install(root, chosen):
+    subprocess.run([root / "scripts" / "install", *sorted({kind.install for kind in chosen})], check=True)
 
 
 def end_on_signals():

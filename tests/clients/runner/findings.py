@@ -17,14 +17,20 @@ VERDICTS = {
 
 def of(story):
     """As JSON can hold it."""
-    log = story.client.log
     return {
         "results": {name: (result.verdict, result.detail) for name, result in story.results.items()},
         "full": full_fetches(story),
         "deltas": len(story.site.journal.find("delta", 200)),
         "counts": dict(story.site.journal.counts()),
-        "complaints": sorted(complaints(log, 0, story.faults_at)),
+        "complaints": sorted(complaints_without_faults(story)),
     }
+
+
+def complaints_without_faults(story):
+    """What it complained of before a node went, and as it was stopped."""
+    log, began = story.client.log, story.log_at
+    found = complaints(log, 0, began.get("kill", began.get("cancels")))
+    return found | complaints(log, began["cancels"]) if "cancels" in began else found
 
 
 def full_fetches(story):

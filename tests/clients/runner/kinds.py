@@ -40,6 +40,11 @@ class Kind:
     own_fault: dict = field(default_factory=dict)
 
     @property
+    def is_slow(self):
+        """To start, as a JVM is."""
+        return self.language == "java"
+
+    @property
     def version(self):
         if self.pin is None:
             said = subprocess.run([prometheus_binary(), "--version"], capture_output=True, text=True)

@@ -30,7 +30,9 @@ def stop(story):
     site.stop(node)
     ended = time.time()
     reads = goes_on_reading(story, site.leader(), ended, {1: ("UP", "red"), 2: ("UP", "blue")})
-    return f"{node.name} ended {ended - asked:.1f} s after SIGTERM{reads}{goes_on_renewing(story, ended)}"
+    text = f"{node.name} ended {ended - asked:.1f} s after SIGTERM{reads}{goes_on_renewing(story, ended)}"
+    site.bring_back(node)
+    return text
 
 
 def goes_on_reading(story, server, since, wanted):

@@ -13,9 +13,12 @@ from pathlib import Path
 from . import findings, kinds, processes
 from .site import Ours, Theirs
 from .story import FAIL, Story
-from .waiting import CheckFailed, describe
+from .tampering import TAMPERS
+from .waiting import CheckFailed, Within, describe
 
 OURS, THEIRS = "ours", "theirs"
+# What a changed answer keeps from happening is not waited for as long.
+TAMPERED_PATIENCE = 0.4
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -24,6 +27,8 @@ def run(root, options):
     for number in STOP_SIGNALS:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     [kind] = kinds.named(options.names)
+    if options.tamper and not kind.is_slow:
+        Within.patience = TAMPERED_PATIENCE
     directory = Path(tempfile.mkdtemp(prefix=f"eureka-raft-clients-{kind.name}-"))
     story = None
     found = {}
@@ -43,11 +48,7 @@ def run(root, options):
 
 
 def site_of(root, options, directory):
-    tamper = None
-    if options.tamper:
-        from .tampering import TAMPERS
-
-        tamper = TAMPERS[options.tamper]
+    tamper = TAMPERS[options.tamper] if options.tamper else None
     return Ours(root, options.binary, directory, tamper) if options.part == OURS else Theirs(root, directory, tamper)
 
 

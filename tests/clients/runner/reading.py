@@ -2,6 +2,7 @@
 
 import time
 
+from .plain import RESIDENT
 from .waiting import Within, eventually, require
 
 SEEN_SECONDS_MAX = 25
@@ -10,6 +11,8 @@ RETURNING = "RETURNING"
 
 
 def arrives(story):
+    # After its first fetch, so that what comes does not come with that one.
+    sees(story, RESIDENT, {1: ("UP", None)})
     began = time.time()
     story.plain(OTHER).register(colour=story.colour)
     sees(story, OTHER, {1: ("UP", story.colour)})

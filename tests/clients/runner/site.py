@@ -46,8 +46,8 @@ class Ours(Site):
 
     is_ours = True
 
-    def __init__(self, root, binary, directory, tamper=None):
-        self.nodes = three_nodes_anywhere(root, binary, directory, SETTINGS)
+    def __init__(self, root, binary, directory, tamper=None, settings=()):
+        self.nodes = three_nodes_anywhere(root, binary, directory, (*SETTINGS, *settings))
         super().__init__(self.nodes, tamper)
 
     def begin(self):

@@ -65,8 +65,8 @@ class Story:
         # Of the instance that comes, changes and goes.
         self.colour = "red"
         self.results = {}
-        # The byte offset in the client's log at which the faults begin.
-        self.faults_at = None
+        # Byte offsets in the client's log: where each step began.
+        self.log_at = {}
 
     def tell(self, prometheus, until=None):
         """All steps, or those up to `until`. `prometheus` is its binary."""
@@ -76,8 +76,7 @@ class Story:
         for step in STEPS:
             if step.needs_nodes and not self.site.is_ours:
                 continue
-            if step.needs_nodes and self.faults_at is None:
-                self.faults_at = self.client.log.stat().st_size
+            self.log_at[step.name] = self.client.log.stat().st_size
             self.results[step.name] = Result(NOT_RUN, f"after {broken} failed") if broken else self.take(step)
             if step.vital and self.results[step.name].verdict == FAIL:
                 broken = step.name

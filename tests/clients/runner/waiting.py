@@ -16,9 +16,12 @@ class Unmet(Exception):
 class Within:
     """A bound that several waits share: it runs from when it is made."""
 
+    # Less than 1 where what is waited for is known not to come.
+    patience = 1.0
+
     def __init__(self, seconds):
-        self.seconds = seconds
-        self._ends = time.monotonic() + seconds
+        self.seconds = seconds * self.patience
+        self._ends = time.monotonic() + self.seconds
 
     @property
     def has_passed(self):
@@ -36,7 +39,7 @@ def eventually(expected, within, probe):
             return probe()
         except (Unmet, OSError, ValueError, LookupError) as seen:
             if within.has_passed:
-                raise CheckFailed(f"expected within {within.seconds} s: {expected}; seen: {describe(seen)}") from seen
+                raise CheckFailed(f"expected within {within.seconds:g} s: {expected}; seen: {describe(seen)}") from seen
         time.sleep(POLL_SECONDS)
 
 

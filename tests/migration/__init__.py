@@ -1,0 +1,1 @@
+"""docs/migrating.md, followed with a released Eureka server as the old one."""
