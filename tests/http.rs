@@ -24,8 +24,6 @@ mod connections;
 mod corpus;
 #[path = "http/delta.rs"]
 mod delta;
-#[path = "http/fetch_memory.rs"]
-mod fetch_memory;
 #[path = "http/large_lists.rs"]
 mod large_lists;
 #[path = "http/methods.rs"]

@@ -141,6 +141,7 @@ async fn an_item_means_what_the_peers_single_request_means() {
     assert_eq!(held["instance"]["overriddenStatus"], "OUT_OF_SERVICE");
 }
 
+/// The 400s are 500s there (D-64).
 #[tokio::test]
 async fn a_refused_registration_is_200_without_effect_and_a_lame_item_is_400() {
     let world = a_peer().await;
