@@ -7,7 +7,6 @@
 //!
 //! Run: `cargo bench --no-default-features --features documents --bench documents`.
 #![expect(
-    missing_docs,
     clippy::unwrap_used,
     reason = "Criterion's macros make public functions, and a bench has no caller"
 )]

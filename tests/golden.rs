@@ -25,3 +25,5 @@ mod server;
 mod shown_reads;
 #[path = "replay/shown_registrations.rs"]
 mod shown_registrations;
+#[path = "replay/shown_writes.rs"]
+mod shown_writes;

@@ -20,6 +20,8 @@ mod bad_input;
 mod changes;
 #[path = "http/connections.rs"]
 mod connections;
+#[path = "http/corpus.rs"]
+mod corpus;
 #[path = "http/delta.rs"]
 mod delta;
 #[path = "http/large_lists.rs"]

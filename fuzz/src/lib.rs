@@ -27,12 +27,11 @@ pub const OVERHEAD_BYTES: usize = 3 * wire::MAX_METADATA_ENTRIES * 32 + 4 * 1024
 
 /// Runs `work` on an input of `length` bytes, and it may not take over twice that in memory.
 fn within_memory<T>(length: usize, work: impl FnOnce() -> T) -> T {
-    let (result, asked) = allocations::of(work);
+    let (result, peak) = allocations::peak_of(work);
     let limit = 2 * length + OVERHEAD_BYTES;
     assert!(
-        asked.peak <= limit,
-        "{} bytes asked for, for an input of {length}: the limit is {limit}",
-        asked.peak
+        peak <= limit,
+        "{peak} bytes held for an input of {length}: the limit is {limit}"
     );
     result
 }

@@ -197,7 +197,7 @@ def _center(rng):
     kind = "com.netflix.appinfo.AmazonInfo" if name == "Amazon" else DEFAULT_CLASS
     center = {"@class": rng.choice([kind] * 5 + ["com.netflix.appinfo.MyDataCenterInfo", "java.lang.String", "", None]), "name": name}
     if name == "Amazon" and rng.random() < 0.8 or rng.random() < 0.05:
-        center["metadata"] = {key: rng.choice(["v", 1, None]) for key in ("instance-id", "mac", "x y") if rng.random() < 0.5}
+        center["metadata"] = {key: rng.choice(["v", 1, None]) for key in ("ipv6", "mac", "x y") if rng.random() < 0.5}
     for key in list(center):
         if rng.random() < 0.06:
             del center[key]

@@ -6,7 +6,7 @@ turned into what ours should say by the rules; then nothing may differ. It may n
 
 import re
 from collections import Counter
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 from . import documents, oddities, rules
 from .documents import Unreadable
@@ -72,6 +72,13 @@ class Case:
             if unquote_plus(key) == name:
                 return unquote_plus(value)
         return None
+
+    def vip_key(self):
+        """Under what the released server keeps this answer about a virtual address; None if it is none."""
+        if not self.path.startswith(("/vips/", "/svips/")):
+            return None
+        compact = (self.request.header("x-eureka-accept") or "").lower() == "compact"
+        return unquote(re.sub(";[^/]*", "", self.path)), self.theirs.body[:1], compact
 
     def same_text(self):
         return self.theirs.body == self.ours.body

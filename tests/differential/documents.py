@@ -22,23 +22,28 @@ class Unreadable(ValueError):
 class Moments:
     """When each operation ran on one server, so that a time in an answer can be given the name of what made it."""
 
-    def __init__(self):
+    def __init__(self, leases_ms):
         self._spans = []
+        # What a lease lasts does not stand in the document, where that is of an older registration.
+        self._leases_ms = leases_ms
 
     def add(self, began_ms, ended_ms):
         self._spans.append((began_ms, ended_ms))
 
     def name(self, value):
-        """`@N` for a time within operation N, `@N+L` for one that lies a lease of L s later, None for any other."""
+        """`@N` for a time within write N, `@N+` for one that lies a lease later, None for any other."""
+        return self._within(value) or self._later(value)
+
+    def _within(self, value):
         for number in range(len(self._spans) - 1, -1, -1):
             began, ended = self._spans[number]
             if began <= value <= ended:
                 return f"@{number}"
         return None
 
-    def later(self, value, lease_ms):
-        name = self.name(value - lease_ms)
-        return None if name is None else f"{name}+"
+    def _later(self, value):
+        named = (self._within(value - lease_ms) for lease_ms in self._leases_ms)
+        return next((f"{name}+" for name in named if name), None)
 
 
 class Node:
@@ -88,6 +93,15 @@ def parse(body, media_type):
     raise Unreadable(f"no reader for {media_type or 'a missing content type'}")
 
 
+def is_readable(body):
+    """Whether it is well-formed XML, for a parser that knows namespaces."""
+    try:
+        ET.fromstring(body)
+    except (ET.ParseError, ValueError):
+        return False
+    return True
+
+
 class _Object(list):
     """The members of a JSON object, doubles and all."""
 
@@ -129,18 +143,16 @@ def name_stamps(tree, moments):
     """Replaces times the server made; a renewal that lies a lease ahead gets `@N+`."""
     for instance in instances(tree):
         lease = instance.child("leaseInfo")
-        duration = lease.child("durationInSecs") if lease is not None else None
-        lease_ms = int(plain(duration.text)) * 1000 if duration is not None and re.fullmatch(r"-?\d+", plain(duration.text)) else 0
         for node in [*(instance.children or ()), *((lease.children or ()) if lease is not None else ())]:
             if node.name in STAMPS and node.text is not None:
-                node.text = _stamp(node.text, moments, lease_ms)
+                node.text = _stamp(node.text, moments)
 
 
-def _stamp(text, moments, lease_ms):
+def _stamp(text, moments):
     digits = plain(text)
     if not re.fullmatch(r"\d{13,}", digits):
         return text
-    named = moments.name(int(digits)) or moments.later(int(digits), lease_ms)
+    named = moments.name(int(digits))
     return text if named is None else text.replace(digits, named)
 
 

@@ -5,14 +5,15 @@ after which no list can be read for minutes, and those whose lease would end wit
 all of them, and has to refuse or to survive them.
 """
 
-import json
 import re
 
 # Below this many seconds a lease could end while its sequence is played, shrunk or not.
 LEASE_SECONDS_MIN = 30
+# Beyond this, the released server's arithmetic in milliseconds overflows.
+LEASE_SECONDS_MAX = 2_000_000
 _SPINS = re.compile(rb'"(metadata|leaseInfo|instance|port|securePort|dataCenterInfo)"\s*:\s*\[')
-_DURATION = re.compile(rb'durationInSecs"?\s*[:>]\s*"?\s*([0-9.eE+-]+)')
-_AMAZON = re.compile(rb'"Amazon"|<name>\s*Amazon')
+_CONTROL = re.compile(rb"\\u00[01][0-9a-fA-F]|\\[bf]|%[01][0-9a-fA-F]|&#|[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_DURATION = re.compile(rb'durationInSecs"?\s*[:>]\s*"?\s*([0-9.eE+-]+|true)')
 
 
 def spins(request):
@@ -28,20 +29,18 @@ def poisons(request):
 
 def ends_soon(request):
     """Whether it asks for a lease that ends within a run. An arithmetic overflow counts."""
+    return any(0 < seconds < LEASE_SECONDS_MIN or LEASE_SECONDS_MAX < seconds < 2**31 for seconds in leases(request))
+
+
+def leases(request):
+    """The lengths of leases that it asks for, in s, as far as they are numbers."""
     for text in _DURATION.findall(request.body or b""):
         try:
-            seconds = int(float(text))
+            yield 1 if text == b"true" else int(float(text))
         except (ValueError, OverflowError):
             continue
-        if 0 < seconds < LEASE_SECONDS_MIN or 2_000_000 < seconds < 2**31:
-            return True
-    return False
 
 
-def nested_keys(body):
-    """Names of the members of the instance that hold an object or array, if `body` is such JSON; else nothing."""
-    try:
-        instance = json.loads(body)["instance"]
-        return {key for key, value in instance.items() if isinstance(value, (dict, list))}
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return set()
+def has_controls(request):
+    """Whether it may store a control character: compact XML with one has no bytes there."""
+    return _CONTROL.search(request.body or b"") is not None or _CONTROL.search(" ".join(request.query).encode()) is not None

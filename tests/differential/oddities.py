@@ -15,7 +15,8 @@ TEXTS = {
     "secureHealthCheckUrl", "vipAddress", "secureVipAddress", "asgName",
 }  # fmt: skip
 STAMPS = {"lastDirtyTimestamp", "lastUpdatedTimestamp"}
-SCALARS = TEXTS | STAMPS | {"status", "overriddenStatus", "overriddenstatus", "countryId", "isCoordinatingDiscoveryServer", "actionType"}
+# Fields of the server's own (`lastUpdatedTimestamp`, `actionType`) are as good as unknown.
+SCALARS = TEXTS | {"lastDirtyTimestamp", "status", "overriddenStatus", "overriddenstatus", "countryId"}
 PORTS = {"port", "securePort"}
 KNOWN = SCALARS | PORTS | {"dataCenterInfo", "leaseInfo", "metadata"}
 CLASSES = {
@@ -117,7 +118,7 @@ def _of_center(value):
 def _of_lease(value):
     for name, inner in value if isinstance(value, _Object) else ():
         if isinstance(inner, list):
-            yield "D-49"
+            yield "D-49" if name in ("renewalIntervalInSecs", "durationInSecs") else "D-28"
         elif name not in ("renewalIntervalInSecs", "durationInSecs") and _is_too_large(inner):
             yield "D-52"
 

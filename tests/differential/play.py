@@ -6,7 +6,6 @@ wanted but leaves the registries apart, or the released server does not survive 
 
 from collections import Counter
 from dataclasses import dataclass, field
-from urllib.parse import unquote
 
 from . import hazards, names
 from .compare import compare
@@ -14,6 +13,7 @@ from .documents import Moments
 from .exchange import NoAnswer, Request, swapper
 from .sequence import JSON
 
+DEFAULT_LEASE_SECONDS = 90
 EVERYTHING = Request("GET", "/eureka/apps", (), (("Accept", JSON),))
 
 
@@ -22,12 +22,15 @@ class World:
 
     def __init__(self, tag):
         self.tag = tag
-        self.theirs = Moments()
-        self.ours = Moments()
+        self.leases_ms = {DEFAULT_LEASE_SECONDS * 1000}
+        self.theirs = Moments(self.leases_ms)
+        self.ours = Moments(self.leases_ms)
         # Earlier answers of the released server by request, to recognise one it kept too long.
         self.earlier = {}
         # Whether something of an earlier stretch could not be cancelled: hashes cover it.
         self.left_behind = False
+        # Whether a registration held a control character, in this stretch or one that its deltas still show.
+        self.controls = False
 
 
 @dataclass
@@ -67,6 +70,7 @@ class Player:
 
     def __init__(self, pair):
         self._pair = pair
+        self._controls = False
         self.tally = Tally()
 
     def play(self, operations):
@@ -83,9 +87,12 @@ class Player:
         left = self._pair.empty()
         self._world = World(names.tag(self._pair.next_stretch()))
         self._world.left_behind = left
+        self._world.controls = self._controls
 
     def _step(self, at, operation):
         request = self._tagged(operation.request)
+        self._controls = self._world.controls = self._controls or hazards.has_controls(request)
+        self._world.leases_ms.update(seconds * 1000 for seconds in hazards.leases(request))
         if hazards.spins(request) or hazards.poisons(request):
             return self._ours_alone(at, request)
         case = self._both(request)
@@ -128,9 +135,8 @@ class Player:
 
     def _remember(self, case):
         """Keeps the released server's answers about vips: its cache may give them again when they are old."""
-        if case.path.startswith(("/vips/", "/svips/")) and case.theirs.status == 200:
-            compact = (case.request.header("x-eureka-accept") or "").lower() == "compact"
-            key = (unquote(case.path), case.media_type, compact)
+        key = case.vip_key()
+        if key is not None and case.theirs.status == 200:
             self._world.earlier.setdefault(key, set()).add(case.theirs.body)
 
     def _ours_alone(self, at, request):
@@ -149,4 +155,7 @@ class Player:
 
 
 def _is_poisoned(request, answer):
+    """Whether a list is empty that never is. Of compact lists a rule says when they may be."""
+    if request.header("x-eureka-accept") is not None:
+        return False
     return request.method == "GET" and request.path.rstrip("/").endswith(("/apps", "/apps/delta")) and answer.status == 200 and not answer.body

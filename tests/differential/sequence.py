@@ -45,18 +45,26 @@ class Sequence:
         self._apps = rng.sample(names.PLAIN_APPS, 2) + ([rng.choice(names.ODD_APPS)] if odd else [])
         self._ids = rng.sample(names.PLAIN_IDS, 2) + (rng.sample(names.ODD_IDS, 2) if rng.random() < 0.5 else [])
         self._vips = rng.sample(names.VIPS, 2)
-        self._current = (self._apps[0], self._ids[0])
+        # In few sequences applications share ids. Then there are no overrides: theirs would be shared, too (D-60).
+        self._shared = rng.random() < 0.12
+        self._kinds = [(kind, weight) for kind, weight in KINDS if not self._shared or kind in WITHOUT_OVERRIDES]
+        self._current = self._pick()
         self.operations = [self._operation() for _ in range(length)]
 
     def _operation(self):
         rng = self._rng
         if rng.random() < 0.6:
-            self._current = (rng.choice(self._apps), rng.choice(self._ids))
-        make = rng.choices([kind for kind, _ in KINDS], [weight for _, weight in KINDS])[0]
+            self._current = self._pick()
+        make = rng.choices([kind for kind, _ in self._kinds], [weight for _, weight in self._kinds])[0]
         while True:
             request = make(self)
             if not hazards.ends_soon(request):
                 return Operation(request, self._checks())
+
+    def _pick(self):
+        """An application and an id, which is its own unless ids are shared."""
+        app, id = self._rng.choice(self._apps), self._rng.choice(self._ids)
+        return app, id if self._shared else f"{self._apps.index(app)}{id}"
 
     def _checks(self):
         rng = self._rng
@@ -108,13 +116,24 @@ class Sequence:
 
     def register(self):
         rng = self._rng
-        body = self._body()
-        edits = rng.choice([0, 0, 0, 0, 1, 1, 2, 3])
-        return self._post(bodies.edited(rng, body, edits), xml=rng.random() < 0.3)
+        edits = 0 if self._shared else rng.choice([0, 0, 0, 0, 1, 1, 2, 3])
+        return self._post(self._edited(edits), xml=rng.random() < 0.3)
+
+    def _edited(self, edits):
+        """A registration with some odd parts, whose id is of this application all the same."""
+        body = bodies.edited(self._rng, self._body(), edits)
+        for at, (name, value) in enumerate(body):
+            if name in ("instanceId", "hostName") and str(value).strip() and value is not None and names.TOKEN not in str(value).upper():
+                body[at] = (name, value + self._number() if type(value) is int else value if isinstance(value, (list, dict)) else f"{value}{self._number()}")
+        return body
+
+    def _number(self):
+        """Of the application, for ids that belong to it alone."""
+        return self._apps.index(self._current[0])
 
     def register_damaged(self):
         rng = self._rng
-        request = self._post(bodies.edited(rng, self._body(), rng.choice([0, 0, 1])), xml=rng.random() < 0.45)
+        request = self._post(self._edited(rng.choice([0, 0, 1])), xml=rng.random() < 0.45)
         return Request(request.method, request.path, request.query, request.headers, bodies.damaged(rng, request.body))
 
     def register_strange(self):
@@ -137,7 +156,7 @@ class Sequence:
     def _body(self):
         rng = self._rng
         app, id = self._current
-        host = rng.choice([f"host1.{names.TOKEN.lower()}", f"host2.{names.TOKEN.lower()}"])
+        host = f"host{rng.choice('12')}.{self._number()}.{names.TOKEN.lower()}"
         return rng.choice(bodies.SHAPES)(rng, app, id, host, rng.choice(self._vips))
 
     def _post(self, body, xml):
@@ -151,7 +170,7 @@ class Sequence:
     def renew(self):
         rng = self._rng
         query = ((f"status={rng.choice(['UP', 'DOWN', 'bogus'])}",) if rng.random() < 0.5 else ()) + self._stamp()
-        if rng.random() < 0.15:
+        if rng.random() < 0.15 and not self._shared:
             query += (f"overriddenstatus={rng.choice([*bodies.STATUSES, 'bogus', ''])}",)
         body, headers = None, self._headers(replicated=0.25)
         if rng.random() < 0.2:
@@ -242,6 +261,7 @@ KINDS = [
     (Sequence.put_status, 9), (Sequence.delete_status, 6), (Sequence.metadata, 7), (Sequence.cancel, 6), (Sequence.read, 7),
     (Sequence.stray, 8),
 ]  # fmt: skip
+WITHOUT_OVERRIDES = {Sequence.register, Sequence.renew, Sequence.metadata, Sequence.cancel, Sequence.read, Sequence.stray}
 READS = [
     Sequence.get_apps, Sequence.get_apps, Sequence.get_delta, Sequence.get_delta, Sequence.get_app, Sequence.get_app, Sequence.get_instance,
     Sequence.get_instance, Sequence.get_instance, Sequence.get_any_instance, Sequence.get_vip, Sequence.get_vip,

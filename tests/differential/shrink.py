@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from .sequence import Operation
 
-SECONDS_MAX = 40
+SECONDS_MAX = 25
 BYTES_STEP_MIN = 1
 
 

@@ -128,6 +128,15 @@ async fn the_parts_of_an_application_are_its_document() {
     }
 }
 
+/// What an answer asked the allocator for, in bytes.
+#[derive(Debug)]
+struct Asked {
+    /// The most that was held at one moment, above what was held before.
+    peak: usize,
+    /// All of it, whether given back or not.
+    total: usize,
+}
+
 /// One thread for server and client, so that everything asked for is counted.
 struct Counted {
     runtime: Runtime,
@@ -148,10 +157,13 @@ impl Counted {
     }
 
     /// The bytes of an answer, and what the server asked for to make and send it.
-    fn fetch(&mut self, encoding: &str) -> (usize, allocations::Asked) {
+    fn fetch(&mut self, encoding: &str) -> (usize, Asked) {
         let (addr, buffer) = (self.world.addr, &mut self.buffer);
         let fetching = fetch(addr, encoding, buffer);
-        allocations::of(|| self.runtime.block_on(fetching))
+        let before = allocations::so_far();
+        let (length, peak) = allocations::peak_of(|| self.runtime.block_on(fetching));
+        let total = allocations::so_far() - before;
+        (length, Asked { peak, total })
     }
 }
 

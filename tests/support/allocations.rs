@@ -9,6 +9,7 @@
     unreachable_pub,
     reason = "shared by test binaries and fuzz targets, public to none of the former"
 )]
+#![allow(dead_code, reason = "each of them uses its own part")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -23,25 +24,18 @@ thread_local! {
 /// The system's allocator, counted.
 pub struct Counted;
 
-/// What a piece of code asked for, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asked {
-    /// The most that was held at one moment, above what was held before.
-    pub peak: usize,
-    /// All of it, whether given back or not.
-    pub total: usize,
-}
-
-/// Runs `work` and says what it asked for on this thread. What it returns is still held at the end.
-pub fn of<T>(work: impl FnOnce() -> T) -> (T, Asked) {
-    let (live, total) = (LIVE.get(), TOTAL.get());
+/// Runs `work`, and says how many bytes it held at most at one moment, above what was held before, on
+/// this thread. What it returns counts as held.
+pub fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let live = LIVE.get();
     PEAK.set(live);
     let result = work();
-    let asked = Asked {
-        peak: PEAK.get().saturating_sub(live),
-        total: TOTAL.get().wrapping_sub(total),
-    };
-    (result, asked)
+    (result, PEAK.get().saturating_sub(live))
+}
+
+/// All that this thread has asked for so far, in bytes; the difference of two is what was between them.
+pub fn so_far() -> usize {
+    TOTAL.get()
 }
 
 fn took(bytes: usize) {

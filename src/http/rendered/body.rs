@@ -24,12 +24,15 @@ const STRIDE_BYTES: usize = 128 * 1024;
 /// A body that is held once, however many read it.
 pub(in crate::http) struct Body {
     pieces: Vec<Arc<Piece>>,
+    /// The bytes of `pieces` in a row, so that an answer shares the list, however long it is.
+    plain: Arc<[Bytes]>,
     packed: OnceCell<Arc<[Bytes]>>,
 }
 
 impl Body {
     pub(super) fn new(pieces: Vec<Arc<Piece>>) -> Self {
         Self {
+            plain: pieces.iter().map(|piece| piece.plain.clone()).collect(),
             pieces,
             packed: OnceCell::new(),
         }
@@ -40,8 +43,7 @@ impl Body {
         let pieces = if gzip {
             Arc::clone(self.packed.get_or_init(|| self.pack()).await)
         } else {
-            let plain = self.pieces.iter().map(|piece| piece.plain.clone());
-            plain.collect()
+            Arc::clone(&self.plain)
         };
         let mut reply = Reply::new(AnyBody::new(Pieces::new(pieces)));
         let media_type = HeaderValue::from_static(format.media_type());

@@ -81,7 +81,7 @@ def _document(number, application):
 
 def is_read(place, kind):
     """A line of the table: all of them in one full fetch, within the time; then a change by delta."""
-    client = place.start(kind, environment={"FETCH_SECONDS": str(FETCH_SECONDS)})
+    client = place.start(kind, "crowd", environment={"FETCH_SECONDS": str(FETCH_SECONDS)})
     with place.report.check(f"{COUNT} instances: full JSON within its {READ_TIMEOUT_SECONDS} s", kind.name, [client.log]) as row:
 
         def has_all():

@@ -57,6 +57,11 @@ def deltas_verdict(kind, ours):
     return OK, f"{ours['deltas']} deltas{excused}"
 
 
+def repeated(first, second):
+    """`first` with those complaints only that came a second time too."""
+    return {**first, "complaints": [line for line in first["complaints"] if line in set(second["complaints"])]}
+
+
 def log_verdict(ours, theirs):
     """`theirs` is what the same steps found with the released server."""
     more = [line for line in ours["complaints"] if line not in set(theirs["complaints"])]

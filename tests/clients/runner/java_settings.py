@@ -126,17 +126,18 @@ class Place:
     def plain(self, application):
         return Plain(self.site.servers[0], application, f"{application.lower()}-1")
 
-    def start(self, kind, *settings, environment=None):
-        """The client of `kind` with `settings`, each a pair of names."""
+    def start(self, kind, label, *settings, environment=None):
+        """The client of `kind` with `settings`, each a pair of names. `label` tells its log from those of its other starts."""
         self.since = time.time()
         self.watch.encodings.clear()
         ours = [f"-D{spring if kind.name.startswith('spring') else netflix}" for netflix, spring in settings]
         command = (kind.command[0], *ours, *kind.command[1:])
         changed = replace(kind, command=command, environment={**kind.environment, **(environment or {})})
-        return Client(changed, self.site.faced(), self.directory, application=f"{kind.name}-client")
+        name = f"{kind.name}-{label}"
+        return Client(changed, self.site.faced(), self.directory, name=name, application=f"{kind.name}-client")
 
     def several_settings(self, kind):
-        client = self.start(kind, NO_GZIP, REGION, ZONE, ONLY_UP)
+        client = self.start(kind, "several", NO_GZIP, REGION, ZONE, ONLY_UP)
         steps = (
             ("asks for a region that is not there: answered with what there is", self.region),
             ("with that region: sees a newcomer by delta", self.newcomer),
@@ -199,7 +200,7 @@ class Place:
         return "on every server"
 
     def compact(self, kind):
-        client = self.start(kind, COMPACT)
+        client = self.start(kind, "compact", COMPACT)
         with self.report.check("asks for the compact form: reads it, and its deltas", kind.name, [client.log]) as row:
             self.sees(client, {"one-1": "UP", "two-1": "UP"})
             shown = client.seen()["one-1"].metadata
@@ -217,7 +218,7 @@ class Place:
         self.sees(client, {"later-1": None})
 
     def single_vip(self, kind):
-        client = self.start(kind, SINGLE_VIP)
+        client = self.start(kind, "vip", SINGLE_VIP)
         with self.report.check("reads a single vip", kind.name, [client.log]) as row:
             self.sees(client, {"two-1": "UP", "one-1": None})
             self.asked(f"vips/{TWO.lower()}")

@@ -5,7 +5,7 @@ A reason given here is what the table shows instead of a verdict, so it is a sen
 
 import re
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .clients import CLIENTS
 
@@ -65,6 +65,15 @@ JS = Kind(
 )
 NETFLIX_PIN = r"com.netflix.eureka</groupId>\s*<artifactId>[^<]+</artifactId>\s*<version>([^<]+)<"
 SPRING_PIN = r"<spring-cloud.version>([^<]+)<"
+GO = Kind(
+    name="go",
+    library="fargo",
+    language="go",
+    command=(TOOLS / "go/app",),
+    install="go",
+    pin=("go/go.mod", r"hudl/fargo v(\S+)"),
+    full_fetches="it knows no deltas",
+)
 # The steps of story.py in which a client only reads.
 READING = ("arrives", "metadata", "status", "leaves", "returns")
 RUST_REFUSES = (
@@ -87,14 +96,12 @@ def jvm(name, library, pin):
 
 ALL = (
     JS,
-    Kind(
+    replace(
+        JS,
         name="js-delta",
         library="eureka-js-client, shouldUseDelta",
-        language="javascript",
-        command=JS.command,
-        install="js",
-        pin=JS.pin,
         environment={"USE_DELTAS": "true"},
+        full_fetches="",
         cannot={"metadata": "a metadata change comes as ADDED, and out of a delta it adds no instance that it has"},
     ),
     Kind(
@@ -116,15 +123,8 @@ ALL = (
         full_fetches="it fetches all each time",
         cannot={step: READS_ONLY for step in ("registers", "renews", "removed", "own-status", "own-meta", "cancels")},
     ),
-    Kind(
-        name="go",
-        library="fargo",
-        language="go",
-        command=(TOOLS / "go/app",),
-        install="go",
-        pin=("go/go.mod", r"hudl/fargo v(\S+)"),
-        full_fetches="it knows no deltas",
-    ),
+    GO,
+    replace(GO, name="go-json", library="fargo, UseJson", environment={"USE_JSON": "true"}),
     Kind(
         name="rust",
         library="rust-eureka",

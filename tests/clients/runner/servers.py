@@ -48,7 +48,8 @@ class Server:
         found = {}
         for application in document["applications"]["application"]:
             for instance in application["instance"]:
-                found[instance["instanceId"]] = _registered(instance)
+                registered = _registered(instance)
+                found[registered.id] = registered
         return found
 
     def instance(self, client):
@@ -82,7 +83,8 @@ def _registered(instance):
     lease = instance["leaseInfo"]
     metadata = {key: value for key, value in instance.get("metadata", {}).items() if not key.startswith("@")}
     return Registered(
-        id=instance["instanceId"],
+        # The released server shows none where the client sent none.
+        id=instance.get("instanceId") or instance["hostName"],
         application=instance["app"],
         status=instance["status"],
         language=metadata.get("language", ""),

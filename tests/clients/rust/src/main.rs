@@ -39,7 +39,10 @@ struct State {
 async fn main() {
     console::install();
     let service = Arc::new(Service::from_environment());
-    service.register().await.expect("the first registration succeeds");
+    service
+        .register()
+        .await
+        .expect("the first registration succeeds");
     service.fetch().await;
     let renewing = Arc::clone(&service);
     tokio::spawn(async move { renewing.renew_every(seconds("RENEWAL_SECONDS")).await });
@@ -53,13 +56,27 @@ impl Service {
         let application = env::var("APP_NAME").unwrap_or_else(|_| "rust-service".to_owned());
         let urls = env::var("EUREKA_URLS").expect("EUREKA_URLS");
         // The crate adds /eureka, /v2 and their mixtures by itself and takes the first that is no 404.
-        let base = |url: &str| url.trim_end_matches('/').trim_end_matches("/eureka").to_owned();
+        let base = |url: &str| {
+            url.trim_end_matches('/')
+                .trim_end_matches("/eureka")
+                .to_owned()
+        };
         Self {
-            servers: urls.split(',').map(|url| EurekaClient::new(&application, &base(url))).collect(),
+            servers: urls
+                .split(',')
+                .map(|url| EurekaClient::new(&application, &base(url)))
+                .collect(),
             application: application.to_uppercase(),
-            port: env::var("PORT").expect("PORT").parse().expect("PORT is a port"),
-            lease_seconds: u32::try_from(seconds("LEASE_SECONDS").as_secs()).expect("a lease of some seconds"),
-            state: Mutex::new(State { status: "UP".to_owned(), seen: None }),
+            port: env::var("PORT")
+                .expect("PORT")
+                .parse()
+                .expect("PORT is a port"),
+            lease_seconds: u32::try_from(seconds("LEASE_SECONDS").as_secs())
+                .expect("a lease of some seconds"),
+            state: Mutex::new(State {
+                status: "UP".to_owned(),
+                seen: None,
+            }),
         }
     }
 
@@ -68,7 +85,12 @@ impl Service {
         let status = self.state.lock().await.status.clone();
         let mut last = Ok(());
         for server in &self.servers {
-            last = server.register(&self.application, &RegisterRequest::new(self.instance(&status))).await;
+            last = server
+                .register(
+                    &self.application,
+                    &RegisterRequest::new(self.instance(&status)),
+                )
+                .await;
             if last.is_ok() {
                 break;
             }
@@ -90,8 +112,13 @@ impl Service {
             homepage_url: format!("{page}/"),
             status_page_url: format!("{page}/hello"),
             health_check_url: format!("{page}/hello"),
-            data_center_info: DataCenterInfo { name: DcName::MyOwn, metadata: None },
-            lease_info: Some(LeaseInfo { eviction_duration_in_secs: Some(self.lease_seconds) }),
+            data_center_info: DataCenterInfo {
+                name: DcName::MyOwn,
+                metadata: None,
+            },
+            lease_info: Some(LeaseInfo {
+                eviction_duration_in_secs: Some(self.lease_seconds),
+            }),
             metadata: serde_json::Map::new(),
         }
     }
@@ -140,5 +167,8 @@ impl Service {
 
 fn seconds(name: &str) -> Duration {
     let text = env::var(name).unwrap_or_else(|_| panic!("{name}"));
-    Duration::from_secs(text.parse().unwrap_or_else(|_| panic!("{name} is a number of seconds")))
+    Duration::from_secs(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} is a number of seconds")),
+    )
 }

@@ -13,7 +13,8 @@ use tokio::sync::Notify;
 
 use crate::{HOST, Service};
 
-const NO_METADATA: &str = "rust-eureka cannot send metadata: it registers an empty map, whatever it is given";
+const NO_METADATA: &str =
+    "rust-eureka cannot send metadata: it registers an empty map, whatever it is given";
 
 struct Control {
     service: Arc<Service>,
@@ -24,18 +25,29 @@ type Answer = (StatusCode, String);
 
 /// Until it is stopped, by signal or by request; then the service is cancelled and the process ends.
 pub(crate) async fn serve(service: Arc<Service>) {
-    let listener = TcpListener::bind((HOST, service.port)).await.expect("the port is free");
-    let control = Arc::new(Control { service, stopped: Notify::new() });
+    let listener = TcpListener::bind((HOST, service.port))
+        .await
+        .expect("the port is free");
+    let control = Arc::new(Control {
+        service,
+        stopped: Notify::new(),
+    });
     let router = Router::new()
         .route("/hello", get(|| async { "hello from rust" }))
         .route("/seen", get(seen))
         .route("/ask/{name}", get(ask))
         .route("/metrics", get(metrics))
         .route("/status", put(set_status))
-        .route("/metadata", put(|| async { (StatusCode::NOT_IMPLEMENTED, NO_METADATA) }))
+        .route(
+            "/metadata",
+            put(|| async { (StatusCode::NOT_IMPLEMENTED, NO_METADATA) }),
+        )
         .route("/stop", post(stop))
         .with_state(Arc::clone(&control));
-    axum::serve(listener, router).with_graceful_shutdown(ended(control)).await.expect("it serves");
+    axum::serve(listener, router)
+        .with_graceful_shutdown(ended(control))
+        .await
+        .expect("it serves");
 }
 
 async fn ended(control: Arc<Control>) {
@@ -54,7 +66,10 @@ async fn ended(control: Arc<Control>) {
 
 async fn terminated() {
     use tokio::signal::unix::{SignalKind, signal};
-    signal(SignalKind::terminate()).expect("SIGTERM can be waited for").recv().await;
+    signal(SignalKind::terminate())
+        .expect("SIGTERM can be waited for")
+        .recv()
+        .await;
 }
 
 async fn seen(State(control): State<Arc<Control>>) -> Json<Value> {
@@ -80,7 +95,10 @@ async fn described(control: &Control) -> Vec<Value> {
 }
 
 async fn ask(Path(name): Path<String>) -> Answer {
-    (StatusCode::NOT_IMPLEMENTED, format!("rust-eureka finds instances and calls nobody: {name}"))
+    (
+        StatusCode::NOT_IMPLEMENTED,
+        format!("rust-eureka finds instances and calls nobody: {name}"),
+    )
 }
 
 async fn metrics(State(control): State<Arc<Control>>) -> String {
