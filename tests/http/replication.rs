@@ -403,7 +403,7 @@ async fn a_quota_holds_for_the_items_of_a_batch() {
     assert_eq!(statuses(&world, &items).await, [200, 200, 507]);
 }
 
-/// D-63.
+/// D-70.
 #[tokio::test]
 async fn a_node_takes_no_batch_unless_it_is_told_to() {
     let world = World::new().await;
