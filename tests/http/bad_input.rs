@@ -82,7 +82,7 @@ fn bad_registrations() -> Vec<(&'static str, String, &'static str)> {
         ),
         (
             "dirty 10^19",
-            with("lastDirtyTimestamp", "10000000000000000000".into()),
+            with("lastDirtyTimestamp", 10_000_000_000_000_000_000_u64.into()),
             "",
         ),
         ("NUL in the id", with("instanceId", "a\0b".into()), ""),
