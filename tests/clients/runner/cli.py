@@ -30,6 +30,7 @@ CI_IN_TURN = 3
 # Each waits more than it works.
 JOBS = 3
 STORY_SECONDS_MAX = 360
+END_SECONDS_MAX = 5
 POLL_SECONDS = 0.2
 # The story with us, told a second time.
 AGAIN = "again"
@@ -73,6 +74,8 @@ class Job:
         name = "-".join((kind.name, which, *more[1:]))
         self.result = directory / f"{name}.json"
         self.log = directory / f"{name}.txt"
+        # Of the same story, told before.
+        self.result.unlink(missing_ok=True)
         self.began = time.monotonic()
         command = [sys.executable, root / "scripts" / "clients", kind.name, "--part", which, "--seed", str(options.seed)]
         self.process = Process([*command, "--binary", binary, "--result", self.result, *more], self.log)
@@ -84,7 +87,7 @@ class Job:
     def has_ended(self):
         if self.process.exit_code is None and self.seconds > STORY_SECONDS_MAX:
             self.process.terminate()
-            self.process.wait(POLL_SECONDS * 10)
+            self.process.wait(END_SECONDS_MAX)
         return self.process.exit_code is not None
 
     def found(self):
@@ -102,17 +105,21 @@ def run_all(root, options, binary, chosen, left):
     def next_story():
         while waiting:
             kind, which = waiting.pop(0)
-            if not options.ci or which == part.THEIRS or (kind.name, which) in done or time.monotonic() - began < CI_SECONDS_MAX - kind.seconds:
+            begun = which == part.THEIRS or (kind.name, which) in done
+            if begun or not options.ci or time.monotonic() - began < CI_SECONDS_MAX - kind.seconds:
                 return kind, which, ()
             waiting.pop(0)  # the other story of the same client
             left.append(kind)
         return None
 
     def ended(job):
-        again = (job.kind.name, job.which) in done
-        done[job.kind.name, AGAIN if again else job.which] = (job.found(), job.seconds)
+        key, found = (job.kind.name, job.which), job.found()
+        before = key in done
+        done[(job.kind.name, AGAIN) if before and job.which == part.OURS else key] = (found, job.seconds)
         tell(job, time.monotonic() - began)
-        if not again and complains_alone(job.kind, done):
+        if job.which == part.THEIRS and not before and findings.broke_off(found):
+            waiting.insert(0, (job.kind, part.THEIRS))
+        elif (job.kind.name, AGAIN) not in done and complains_alone(job.kind, done):
             waiting.insert(0, (job.kind, part.OURS))
 
     run_beside_each_other(root, options, binary, next_story, ended)
@@ -135,13 +142,22 @@ def run_beside_each_other(root, options, binary, next_story, ended):
                     running.remove(job)
                     ended(job)
         finally:
-            kill_all()
+            end(running)
+
+
+def end(running):
+    """Each story ends its own servers and removes its own directory; what does not is killed."""
+    for job in running:
+        job.process.terminate()
+    for job in running:
+        job.process.wait(END_SECONDS_MAX)
+    kill_all()
 
 
 def complains_alone(kind, done):
     """Whether it logged with us what it did not with the released server, so that it has to show whether it does so again."""
     both = [done.get((kind.name, which), ({"broken": "not yet"},))[0] for which in (part.OURS, part.THEIRS)]
-    return not any("broken" in found for found in both) and findings.log_verdict(*both)[0] == FAIL
+    return not any(findings.broke_off(found) for found in both) and findings.log_verdict(*both)[0] == FAIL
 
 
 def tell(job, seconds):
@@ -173,8 +189,8 @@ def cells_of(kind, ours, theirs):
         return {"registers": (FAIL, ours["broken"])}
     cells = {name: tuple(cell) for name, cell in ours["results"].items()}
     cells["deltas"] = findings.deltas_verdict(kind, ours, theirs)
-    if "broken" in theirs:
-        cells["log"] = (FAIL, f"nothing to compare with: {theirs['broken']}")
+    if findings.broke_off(theirs):
+        cells["log"] = (FAIL, f"nothing to compare with: {theirs.get('broken', 'its story with the released server broke off')}")
     else:
         cells["log"] = findings.log_verdict(ours, theirs)
     return cells

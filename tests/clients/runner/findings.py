@@ -8,7 +8,7 @@ import re
 from collections import Counter
 
 from .logs import complaints
-from .story import FAIL, NOT_OFFERED, OK, STEPS
+from .story import FAIL, NOT_OFFERED, NOT_RUN, OK, STEPS
 
 DELTAS_MIN = 5
 BEFORE = "start"
@@ -68,6 +68,11 @@ def told(what, found):
         return ""
     counted = Counter(found["full"])
     return f"; full fetches {what}: {', '.join(f'{number} in {step}' for step, number in counted.items())}"
+
+
+def broke_off(found):
+    """Whether a story was not told to its end."""
+    return "broken" in found or any(verdict == NOT_RUN for verdict, _ in found["results"].values())
 
 
 def repeated(first, second):

@@ -110,7 +110,7 @@ class Theirs(Site):
 
         def probe():
             if process.exit_code is not None:
-                raise CheckFailed(f"the released server ended with {process.exit_code}: see {self._log}")
+                raise CheckFailed(f"the released server ended with {process.exit_code}: see {self._log.name}")
             web.get_json(f"{server.eureka_url}/apps")
 
         eventually("the released server answers", Within(REFERENCE_READY_SECONDS_MAX), probe)
