@@ -13,7 +13,7 @@ use super::log_dump::LogCommand;
 use super::members::{LeaderCommand, MembersCommand};
 use super::recover::parse_last_entry;
 use super::replace_disk::ReplaceDiskArguments;
-use crate::raft::offline::LastEntry;
+use crate::raft::succession::LastEntry;
 use crate::server::config::{BaseUrl, HostPort, Sources};
 
 /// A service registry that serves Netflix Eureka's REST API and keeps its state in a Raft log.

@@ -6,7 +6,7 @@
 use super::args::{ForceArguments, RecoverCommand};
 use super::snapshot::offline_error;
 use super::{output, replace_disk};
-use crate::raft::offline::{self, FreshIds, LastEntry, Past, Survivor, SurvivorReport};
+use crate::raft::succession::{self, FreshIds, LastEntry, Past, Survivor, SurvivorReport};
 use crate::server::exit::{ExitCode, ExitReason};
 use crate::server::random_id;
 
@@ -20,7 +20,7 @@ pub(super) fn run(command: &RecoverCommand) -> Result<(), ExitReason> {
 fn force(arguments: &ForceArguments) -> Result<(), ExitReason> {
     let not_done = |error| offline_error("the node was not recovered", &error);
     let survivor =
-        match offline::survivor_at(&arguments.data_dir, &arguments.name).map_err(not_done)? {
+        match succession::survivor_at(&arguments.data_dir, &arguments.name).map_err(not_done)? {
             Past::Stopped(survivor) => *survivor,
             Past::Completed(identity) => {
                 let cluster = identity.cluster_id.unwrap_or_default();

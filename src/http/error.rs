@@ -16,8 +16,17 @@ use super::refused_order::order_verdict;
 use super::reply::{self, Reply};
 use super::route::{BadPath, Methods};
 
-/// How long a refused client should wait before it comes back, in seconds.
-const RETRY_AFTER_SECS: &str = "1";
+/// When a refused client may expect another answer, in seconds: no reason but those below lasts.
+const RETRY_AFTER_SECS: u16 = 1;
+
+/// The longest an election usually takes (`raft.election_timeout`, twice its most).
+const ELECTION_SECS: u16 = 2;
+
+/// How often states are compared: a majority may agree again by then.
+const COMPARISON_SECS: u16 = 3;
+
+/// Somebody has to make room first; a client that asks every second would not help.
+const ROOM_SECS: u16 = 30;
 
 /// Why a request is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -255,6 +264,16 @@ impl ApiError {
         }
     }
 
+    /// When the reason of a 503 may be over.
+    const fn retry_after_secs(&self) -> u16 {
+        match self {
+            Self::Write(WriteError::NoLeader) | Self::Read(ReadError::NoLeader) => ELECTION_SECS,
+            Self::Write(WriteError::HashesSplit) => COMPARISON_SECS,
+            Self::Write(WriteError::DiskFull) => ROOM_SECS,
+            _ => RETRY_AFTER_SECS,
+        }
+    }
+
     fn add_headers(&self, reply: &mut Reply, code: &'static str) {
         let status = reply.status();
         let headers = reply.headers_mut();
@@ -266,7 +285,7 @@ impl ApiError {
             );
             let outcome = if unknown { "unknown" } else { "not-executed" };
             headers.insert(reply::OUTCOME, HeaderValue::from_static(outcome));
-            headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECS));
+            headers.insert(RETRY_AFTER, HeaderValue::from(self.retry_after_secs()));
         }
         if let Some(reason) = self.reason() {
             headers.insert(reply::REASON, HeaderValue::from_static(reason));

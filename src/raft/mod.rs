@@ -22,7 +22,6 @@ mod log_store;
 mod look;
 mod memories;
 mod network;
-pub mod offline;
 mod peer;
 mod read_index;
 mod records;
@@ -37,6 +36,7 @@ mod state_machine;
 mod status;
 #[cfg(test)]
 mod storage_suite;
+pub mod succession;
 mod suspects;
 mod types;
 #[cfg(test)]

@@ -12,14 +12,15 @@ async fn a_refused_write_is_an_empty_503_that_says_whether_it_was_executed() {
     let world = World::new().await;
     world.register("APP", "i1").await;
     let table = [
-        (WriteError::Overloaded, "not-executed", "overloaded"),
-        (WriteError::NoLeader, "not-executed", "no_leader"),
-        (WriteError::Unknown, "unknown", "unknown_outcome"),
-        (WriteError::Stopping, "not-executed", "stopping"),
-        (WriteError::DiskFull, "not-executed", "disk_full"),
-        (WriteError::DiskStalled, "not-executed", "disk_stalled"),
+        (WriteError::Overloaded, "not-executed", "overloaded", "1"),
+        (WriteError::NoLeader, "not-executed", "no_leader", "2"),
+        (WriteError::Unknown, "unknown", "unknown_outcome", "1"),
+        (WriteError::Stopping, "not-executed", "stopping", "1"),
+        (WriteError::DiskFull, "not-executed", "disk_full", "30"),
+        (WriteError::DiskStalled, "not-executed", "disk_stalled", "1"),
+        (WriteError::HashesSplit, "not-executed", "hashes_split", "3"),
     ];
-    for (refusal, outcome, code) in table {
+    for (refusal, outcome, code, seconds) in table {
         *world.node.refuses_writes.lock().unwrap() = Some(refusal);
         for (method, target) in [
             ("PUT", "/eureka/apps/APP/i1"),
@@ -38,10 +39,11 @@ async fn a_refused_write_is_an_empty_503_that_says_whether_it_was_executed() {
             let reason = match refusal {
                 WriteError::DiskFull => Some("disk-full"),
                 WriteError::DiskStalled => Some("disk-stalled"),
+                WriteError::HashesSplit => Some("hashes-split"),
                 _ => None,
             };
             assert_eq!(answer.header("x-eureka-raft-reason"), reason);
-            assert!(answer.header("retry-after").is_some());
+            assert_eq!(answer.header("retry-after"), Some(seconds));
             assert_eq!(answer.header("content-type"), None);
         }
         assert_eq!(

@@ -141,7 +141,7 @@ async fn an_item_means_what_the_peers_single_request_means() {
     assert_eq!(held["instance"]["overriddenStatus"], "OUT_OF_SERVICE");
 }
 
-/// The 400s are 500s there (D-64).
+/// D-71, D-72.
 #[tokio::test]
 async fn a_refused_registration_is_200_without_effect_and_a_lame_item_is_400() {
     let world = a_peer().await;
@@ -200,6 +200,7 @@ async fn a_refused_registration_is_200_without_effect_and_a_lame_item_is_400() {
     }
 }
 
+/// D-71, D-74.
 #[tokio::test]
 async fn a_body_that_is_no_batch_is_400_in_eurekas_words_and_changes_nothing() {
     let world = a_peer().await;
@@ -218,6 +219,8 @@ async fn a_body_that_is_no_batch_is_400_in_eurekas_words_and_changes_nothing() {
         item_with(item("Heartbeat", &json!({"x": 1}))),
         item_with(item("Nope", &json!({}))),
         item_with(item("heartbeat", &json!({}))),
+        item_with(json!({"appName": "APP", "id": "i1", "action": 1})),
+        r#"{"replicationList":[],"replicationList":[]}"#.to_owned(),
         item_with(item("Heartbeat", &json!({"lastDirtyTimestamp": "abc"}))),
         item_with(item(
             "Heartbeat",
@@ -307,6 +310,7 @@ async fn without_accept_the_answer_is_xml_with_the_names_of_javas_classes() {
     assert_eq!(world.send("POST", BATCH, &html, b"{}").await.status, 406);
 }
 
+/// D-72.
 #[tokio::test]
 async fn a_batch_beyond_a_limit_is_413_and_an_item_beyond_one_has_it_as_status() {
     let world = World::with(Limits {
@@ -348,6 +352,7 @@ async fn small_heartbeats_cannot_ask_for_an_answer_of_any_size() {
     assert!(text.len() < 5 * 1024 * 1024);
 }
 
+/// D-73.
 #[tokio::test]
 async fn a_batch_is_503_as_a_whole_and_says_whether_any_of_it_was_executed() {
     let world = a_peer().await;
@@ -382,6 +387,7 @@ async fn a_batch_is_503_as_a_whole_and_says_whether_any_of_it_was_executed() {
     assert_eq!(world.node.view().instance_count(), 1);
 }
 
+/// D-72.
 #[tokio::test]
 async fn a_quota_holds_for_the_items_of_a_batch() {
     let world = a_peer().await;
@@ -397,6 +403,7 @@ async fn a_quota_holds_for_the_items_of_a_batch() {
     assert_eq!(statuses(&world, &items).await, [200, 200, 507]);
 }
 
+/// D-70.
 #[tokio::test]
 async fn a_node_takes_no_batch_unless_it_is_told_to() {
     let world = World::new().await;

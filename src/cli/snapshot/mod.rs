@@ -10,7 +10,7 @@ mod show;
 use std::path::Path;
 
 use super::args::SnapshotCommand;
-use crate::raft::offline::{BackupFile, OfflineError};
+use crate::raft::succession::{BackupFile, SuccessionError};
 use crate::server::exit::{ExitCode, ExitReason};
 use crate::store::OpenError;
 
@@ -26,12 +26,12 @@ pub(super) fn run(command: SnapshotCommand) -> Result<(), ExitReason> {
 /// Reads and checks all of a backup.
 fn open(path: &Path) -> Result<BackupFile, ExitReason> {
     BackupFile::open(path).map_err(|error| match &error {
-        OfflineError::Open(OpenError::Io { .. }) => ExitReason::storage(
+        SuccessionError::Open(OpenError::Io { .. }) => ExitReason::storage(
             "the backup cannot be read",
             error.to_string(),
             "check the path and the disk",
         ),
-        OfflineError::Open(OpenError::Newer { .. }) => ExitReason::configuration(
+        SuccessionError::Open(OpenError::Newer { .. }) => ExitReason::configuration(
             "the backup cannot be read",
             error.to_string(),
             "use the newer release",
@@ -45,10 +45,10 @@ fn open(path: &Path) -> Result<BackupFile, ExitReason> {
 }
 
 /// Why an offline command on a data directory ended.
-pub(super) fn offline_error(what: &str, error: &OfflineError) -> ExitReason {
+pub(super) fn offline_error(what: &str, error: &SuccessionError) -> ExitReason {
     let why = error.to_string();
     match error {
-        OfflineError::Open(open) => ExitReason::new(
+        SuccessionError::Open(open) => ExitReason::new(
             match open.exit_code() {
                 77 => ExitCode::Identity,
                 78 => ExitCode::Configuration,
@@ -64,26 +64,26 @@ pub(super) fn offline_error(what: &str, error: &OfflineError) -> ExitReason {
                 _ => "check the disk, then run the command again",
             },
         ),
-        OfflineError::NotEmpty { .. } => {
+        SuccessionError::NotEmpty { .. } => {
             ExitReason::identity(what, why, "name an empty or a new directory")
         }
-        OfflineError::NoMember { .. } => ExitReason::identity(
+        SuccessionError::NoMember { .. } => ExitReason::identity(
             what,
             why,
             "name the data directory of a member that has run",
         ),
-        OfflineError::OtherName { .. } => {
+        SuccessionError::OtherName { .. } => {
             ExitReason::identity(what, why, "check --data-dir and --name")
         }
-        OfflineError::Alone => {
+        SuccessionError::Alone => {
             ExitReason::identity(what, why, "there is no quorum to lose: start it")
         }
-        OfflineError::Damaged { .. } => ExitReason::storage(
+        SuccessionError::Damaged { .. } => ExitReason::storage(
             what,
             why,
             "try another survivor, or eureka-raft snapshot restore",
         ),
-        OfflineError::Io { .. } => {
+        SuccessionError::Io { .. } => {
             ExitReason::storage(what, why, "check the disk, then run the same command again")
         }
     }

@@ -5,7 +5,7 @@
 use super::super::args::RestoreArguments;
 use super::super::output;
 use super::{offline_error, open};
-use crate::raft::offline::{self, FreshIds, RestoreOrder};
+use crate::raft::succession::{self, FreshIds, RestoreOrder};
 use crate::server::exit::ExitReason;
 use crate::server::random_id;
 
@@ -23,7 +23,7 @@ pub(super) fn run(arguments: &RestoreArguments) -> Result<(), ExitReason> {
         cluster: random_id(),
         incarnation: random_id(),
     };
-    let founded = offline::restore(backup, &order, ids)
+    let founded = succession::restore(backup, &order, ids)
         .map_err(|error| offline_error("the backup was not restored", &error))?;
     let was = was.map_or_else(
         || "an unknown cluster".to_owned(),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::super::args::Format;
 use super::super::output;
 use super::open;
-use crate::raft::offline::BackupFile;
+use crate::raft::succession::BackupFile;
 use crate::server::exit::ExitReason;
 
 /// What `inspect` shows.

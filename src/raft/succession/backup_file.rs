@@ -10,7 +10,7 @@ use crate::store::snapshot_files::LooseSnapshot;
 
 use super::super::records::{Position, parse_backup_note};
 use super::super::types::{Membership, RaftMeta};
-use super::{KnownMember, LastEntry, OfflineError};
+use super::{KnownMember, LastEntry, SuccessionError};
 
 /// A backup, or a snapshot out of a data directory, found whole.
 #[derive(Debug)]
@@ -26,18 +26,18 @@ impl BackupFile {
     /// the state hash, computed anew. Takes as much memory as a node with that registry.
     ///
     /// # Errors
-    /// [`OfflineError::Open`] naming the damaged byte, [`OfflineError::Damaged`] if whole records make
+    /// [`SuccessionError::Open`] naming the damaged byte, [`SuccessionError::Damaged`] if whole records make
     /// no whole state.
-    pub fn open(path: &Path) -> Result<Self, OfflineError> {
+    pub fn open(path: &Path) -> Result<Self, SuccessionError> {
         let file = LooseSnapshot::open(path)?;
         let shown = path.display().to_string();
         let (cluster, covers) =
-            parse_backup_note(&file.meta().note).map_err(OfflineError::codec(&shown))?;
+            parse_backup_note(&file.meta().note).map_err(SuccessionError::codec(&shown))?;
         let registry = registry_of(&file, &shown)?;
         let last = covers.last_log_id.map_or(0, |last| last.index());
         if registry.index() != last || last != file.meta().name.index {
             let reason = format!("it covers entry {last} and holds {}", registry.index());
-            return Err(OfflineError::damaged(shown, &reason));
+            return Err(SuccessionError::damaged(shown, &reason));
         }
         Ok(Self {
             file,
@@ -109,10 +109,10 @@ pub(super) fn members_of(membership: &Membership) -> Vec<KnownMember> {
     members.collect()
 }
 
-fn registry_of(file: &LooseSnapshot, shown: &str) -> Result<Registry, OfflineError> {
+fn registry_of(file: &LooseSnapshot, shown: &str) -> Result<Registry, SuccessionError> {
     let mut reader = file
         .read()
-        .map_err(OfflineError::io(format!("read {shown}")))?;
+        .map_err(SuccessionError::io(format!("read {shown}")))?;
     let mut failed = None;
     let records = std::iter::from_fn(|| match reader.next::<SnapshotRecord>() {
         Ok(record) => record,
@@ -123,7 +123,7 @@ fn registry_of(file: &LooseSnapshot, shown: &str) -> Result<Registry, OfflineErr
     });
     let restored = Registry::restore(records);
     match failed {
-        Some(error) => Err(OfflineError::damaged(shown, &error)),
-        None => restored.map_err(|reason| OfflineError::damaged(shown, &reason)),
+        Some(error) => Err(SuccessionError::damaged(shown, &error)),
+        None => restored.map_err(|reason| SuccessionError::damaged(shown, &reason)),
     }
 }

@@ -20,7 +20,7 @@ use super::super::snapshots::SnapshotFile;
 use super::super::types::{Goal, LogEntry, LogId, Member, Membership};
 use super::backup_file::members_of;
 use super::founding::{Founded, Founding, FreshIds};
-use super::{KnownMember, LastEntry, OfflineError};
+use super::{KnownMember, LastEntry, SuccessionError};
 
 /// Bytes of the log read at a time.
 const READ_BYTES: usize = 1 << 20;
@@ -74,9 +74,9 @@ struct Held {
 /// Reads the stopped node `name` at `root`.
 ///
 /// # Errors
-/// [`OfflineError`]; the directory is as it was.
-pub fn survivor_at(root: &Path, name: &str) -> Result<Past, OfflineError> {
-    let no_member = |reason: &str| OfflineError::NoMember {
+/// [`SuccessionError`]; the directory is as it was.
+pub fn survivor_at(root: &Path, name: &str) -> Result<Past, SuccessionError> {
+    let no_member = |reason: &str| SuccessionError::NoMember {
         dir: root.display().to_string(),
         reason: reason.to_owned(),
     };
@@ -86,13 +86,13 @@ pub fn survivor_at(root: &Path, name: &str) -> Result<Past, OfflineError> {
     let rebuild = Rebuild::open(root)?;
     let interrupted = rebuild
         .resume()
-        .map_err(OfflineError::io("complete an interrupted command"))?;
+        .map_err(SuccessionError::io("complete an interrupted command"))?;
     let files = rebuild.files();
     let file = IdentityFile::open(SharedFiles::clone(&files))?
         .ok_or_else(|| no_member("it has no identity file"))?;
     let identity = file.get();
     if identity.name != name {
-        return Err(OfflineError::OtherName {
+        return Err(SuccessionError::OtherName {
             stored: identity.name,
         });
     }
@@ -145,11 +145,11 @@ impl Survivor {
     /// one that has ended. Killed at any step, it is run again.
     ///
     /// # Errors
-    /// [`OfflineError::Alone`] if there is nobody to go on without; the disk's.
-    pub fn force(self, ids: FreshIds) -> Result<Founded, OfflineError> {
+    /// [`SuccessionError::Alone`] if there is nobody to go on without; the disk's.
+    pub fn force(self, ids: FreshIds) -> Result<Founded, SuccessionError> {
         let voters: Vec<u64> = self.held.membership.voter_ids().collect();
         if voters == [self.me.id] {
-            return Err(OfflineError::Alone);
+            return Err(SuccessionError::Alone);
         }
         let last = self.report().last;
         let voted = self.identity.vote.map_or(0, |vote| vote.term);
@@ -177,9 +177,9 @@ impl Survivor {
 
 impl Held {
     /// The newest snapshot and every entry behind it.
-    fn read(root: &Path, files: &SharedFiles, file: IdentityFile) -> Result<Self, OfflineError> {
+    fn read(root: &Path, files: &SharedFiles, file: IdentityFile) -> Result<Self, SuccessionError> {
         let log = SledLog::open(root, files, file)?;
-        let bounds = log.bounds().map_err(OfflineError::io("read the log"))?;
+        let bounds = log.bounds().map_err(SuccessionError::io("read the log"))?;
         let purged = bounds.purged.as_ref().map(|(index, _note)| *index);
         let snapshots = SnapshotFiles::open(SharedFiles::clone(files), purged)?;
         let mut held = match SnapshotFile::newest(&snapshots) {
@@ -193,12 +193,12 @@ impl Held {
         if held.is_continued_by(&log)? {
             held.replay(&log, bounds.last.unwrap_or(0))?;
         }
-        LogStorage::close(&log).map_err(OfflineError::io("close the log"))?;
+        LogStorage::close(&log).map_err(SuccessionError::io("close the log"))?;
         Ok(held)
     }
 
-    fn from_snapshot(file: &SnapshotFile) -> Result<Self, OfflineError> {
-        let damaged = |error: std::io::Error| OfflineError::damaged("snapshots", &error);
+    fn from_snapshot(file: &SnapshotFile) -> Result<Self, SuccessionError> {
+        let damaged = |error: std::io::Error| SuccessionError::damaged("snapshots", &error);
         let (covers, _removed) = file.covers().map_err(damaged)?;
         Ok(Self {
             registry: file.restore().map_err(damaged)?,
@@ -209,7 +209,7 @@ impl Held {
 
     /// Whether the log goes on from the snapshot. An entry of another leader in the snapshot's place is
     /// what openraft would have removed next: the log gives way to the snapshot.
-    fn is_continued_by(&self, log: &SledLog) -> Result<bool, OfflineError> {
+    fn is_continued_by(&self, log: &SledLog) -> Result<bool, SuccessionError> {
         let Some(last) = self.last else {
             return Ok(true);
         };
@@ -217,13 +217,13 @@ impl Held {
         Ok(at.first().is_none_or(|entry| entry.log_id == last))
     }
 
-    fn replay(&mut self, log: &SledLog, end: u64) -> Result<(), OfflineError> {
+    fn replay(&mut self, log: &SledLog, end: u64) -> Result<(), SuccessionError> {
         let mut next = self.last.map_or(0, |last| last.index() + 1);
         while next <= end {
             let entries = read(log, next)?;
             if entries.first().map(|entry| entry.log_id.index()) != Some(next) {
                 let reason = format!("entry {next} is missing");
-                return Err(OfflineError::damaged("log", &reason));
+                return Err(SuccessionError::damaged("log", &reason));
             }
             for entry in entries {
                 next = entry.log_id.index() + 1;
@@ -233,12 +233,12 @@ impl Held {
         Ok(())
     }
 
-    fn apply(&mut self, entry: LogEntry) -> Result<(), OfflineError> {
+    fn apply(&mut self, entry: LogEntry) -> Result<(), SuccessionError> {
         let index = entry.log_id.index();
         match entry.payload {
             EntryPayload::Normal(blob) => {
                 let entry: Entry = codec::decode(&blob.0, codec::ENTRY_MAX)
-                    .map_err(OfflineError::codec(format!("log entry {index}")))?;
+                    .map_err(SuccessionError::codec(format!("log entry {index}")))?;
                 self.registry.apply_owned(index, entry);
             }
             EntryPayload::Membership(membership) => {
@@ -253,12 +253,15 @@ impl Held {
 }
 
 /// Entries from `start` on, as many as are held up to about [`READ_BYTES`].
-fn read(log: &SledLog, start: u64) -> Result<Vec<LogEntry>, OfflineError> {
+fn read(log: &SledLog, start: u64) -> Result<Vec<LogEntry>, SuccessionError> {
     let records = log
         .read(start..u64::MAX, READ_BYTES)
-        .map_err(OfflineError::io("read the log"))?;
+        .map_err(SuccessionError::io("read the log"))?;
     let entries = records.iter().map(|record| {
-        from_record(record).map_err(OfflineError::codec(format!("log entry {}", record.index)))
+        from_record(record).map_err(SuccessionError::codec(format!(
+            "log entry {}",
+            record.index
+        )))
     });
     entries.collect()
 }

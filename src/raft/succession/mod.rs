@@ -1,4 +1,4 @@
-//! Raft's data read and made while no node runs.
+//! One cluster after another: what a backup or a last survivor holds, and the cluster that begins with it.
 //!
 //! Owns what a backup file and a stopped node's directory mean to Raft: the last entry, the membership,
 //! the state at it; and how a directory is founded that begins another cluster. It may not talk to a
@@ -37,9 +37,9 @@ pub struct KnownMember {
     pub voter: bool,
 }
 
-/// Why an offline command cannot do what it is asked.
+/// Why there is no successor, or nothing to read one from.
 #[derive(Debug, thiserror::Error)]
-pub enum OfflineError {
+pub enum SuccessionError {
     /// A directory or file cannot be opened, or is damaged: the exit code is the error's.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -86,7 +86,7 @@ pub enum OfflineError {
     },
 }
 
-impl OfflineError {
+impl SuccessionError {
     fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }

@@ -19,7 +19,7 @@ use super::super::records::{Position, purge_note, snapshot_note};
 use super::super::snapshots;
 use super::super::start::builder_of;
 use super::super::types::{Goal, LogId, Member, Membership, RaftMeta, StoredMembership};
-use super::{BackupFile, OfflineError};
+use super::{BackupFile, SuccessionError};
 
 /// The id of a restored node: the cluster begins with it.
 const FIRST_ID: u64 = 1;
@@ -65,14 +65,14 @@ pub struct RestoreOrder {
 /// again.
 ///
 /// # Errors
-/// [`OfflineError::NotEmpty`], and nothing has changed; [`OfflineError::Open`], [`OfflineError::Io`].
+/// [`SuccessionError::NotEmpty`], and nothing has changed; [`SuccessionError::Open`], [`SuccessionError::Io`].
 pub fn restore(
     backup: BackupFile,
     order: &RestoreOrder,
     ids: FreshIds,
-) -> Result<Founded, OfflineError> {
+) -> Result<Founded, SuccessionError> {
     let rebuild = Rebuild::open(&order.data_dir)?;
-    let io = |what: &str| OfflineError::io(format!("{what} {}", order.data_dir.display()));
+    let io = |what: &str| SuccessionError::io(format!("{what} {}", order.data_dir.display()));
     let interrupted = rebuild.resume().map_err(io("complete"))?;
     if interrupted == Interrupted::Completed
         && let Some(founded) = completed(&rebuild, &backup, &order.name)?
@@ -80,7 +80,7 @@ pub fn restore(
         return Ok(founded);
     }
     if let Some(found) = rebuild.content().map_err(io("list"))?.first() {
-        return Err(OfflineError::NotEmpty {
+        return Err(SuccessionError::NotEmpty {
             dir: order.data_dir.display().to_string(),
             found: found.clone(),
         });
@@ -109,7 +109,7 @@ fn completed(
     rebuild: &Rebuild,
     backup: &BackupFile,
     name: &str,
-) -> Result<Option<Founded>, OfflineError> {
+) -> Result<Option<Founded>, SuccessionError> {
     let files = rebuild.files();
     let ancestry = Ancestry::read(&files)?;
     let identity = IdentityFile::open(files)?.map(|file| file.get());
@@ -150,8 +150,8 @@ impl Founding {
         rebuild: &Rebuild,
         registry: Registry,
         label: &str,
-    ) -> Result<Founded, OfflineError> {
-        let io = |what: &str| OfflineError::io(format!("{what} {}", rebuild.root().display()));
+    ) -> Result<Founded, SuccessionError> {
+        let io = |what: &str| SuccessionError::io(format!("{what} {}", rebuild.root().display()));
         let registry = registry.begin_new_history();
         let had_content = !rebuild.content().map_err(io("list"))?.is_empty();
         let staging = rebuild.begin().map_err(io("begin in"))?;
@@ -173,7 +173,7 @@ impl Founding {
     }
 
     /// Identity, snapshot, log: all synced when this returns.
-    fn fill(&self, staging: &Path, registry: &Registry) -> Result<(), OfflineError> {
+    fn fill(&self, staging: &Path, registry: &Registry) -> Result<(), SuccessionError> {
         let files: SharedFiles = Arc::new(DirFiles::open(staging)?);
         let founder = &self.founder;
         let identity =
@@ -187,7 +187,7 @@ impl Founding {
         self.write_snapshot(&files, registry, last)?;
         let log = SledLog::open(staging, &files, identity.clone())?;
         log.purge_upto(at.index, purge_note(last));
-        LogStorage::close(&log).map_err(OfflineError::io("close the new log"))?;
+        LogStorage::close(&log).map_err(SuccessionError::io("close the new log"))?;
         let updated = identity.update(|identity| {
             identity.cluster_id = Some(self.cluster);
             identity.node_id = Some(founder.id);
@@ -199,10 +199,10 @@ impl Founding {
             });
             identity.durable_mark = at.index;
         });
-        updated.map_err(OfflineError::io("write the new identity"))?;
+        updated.map_err(SuccessionError::io("write the new identity"))?;
         self.ancestry
             .write(&files)
-            .map_err(OfflineError::io("write ANCESTRY"))
+            .map_err(SuccessionError::io("write ANCESTRY"))
     }
 
     fn write_snapshot(
@@ -210,7 +210,7 @@ impl Founding {
         files: &SharedFiles,
         registry: &Registry,
         last: LogId,
-    ) -> Result<(), OfflineError> {
+    ) -> Result<(), SuccessionError> {
         let founder = &self.founder;
         let members = BTreeMap::from([(founder.id, founder.clone())]);
         let membership = Membership::new(vec![BTreeSet::from([founder.id])], members)
@@ -233,7 +233,7 @@ impl Founding {
             &registry.snapshot(),
         )
         .map(drop)
-        .map_err(OfflineError::io("write the first snapshot"))
+        .map_err(SuccessionError::io("write the first snapshot"))
     }
 }
 
