@@ -329,20 +329,18 @@ fn escaped(escape: &str) -> Result<(char, &str), &'static str> {
     Ok((letter, &escape[1..]))
 }
 
-/// The letter of `1F642` and the like: four digits, or twice four of a pair. Half a pair is `?`, as
-/// Java's encoder writes it.
+/// The letter of `1F642` and the like: four digits, or twice four of a pair.
 fn unicode(digits: &str) -> Result<(char, &str), &'static str> {
+    const HALF: &str = "half a character";
     let (unit, rest) = utf16_unit(digits)?;
     if let Some(letter) = char::from_u32(u32::from(unit)) {
         return Ok((letter, rest));
     }
-    if let Some(low) = rest.strip_prefix("\\u") {
-        let (low, after) = utf16_unit(low)?;
-        if let Some(Ok(letter)) = char::decode_utf16([unit, low]).next() {
-            return Ok((letter, after));
-        }
+    let (low, rest) = utf16_unit(rest.strip_prefix("\\u").ok_or(HALF)?)?;
+    match char::decode_utf16([unit, low]).next() {
+        Some(Ok(letter)) => Ok((letter, rest)),
+        _ => Err(HALF),
     }
-    Ok(('?', rest))
 }
 
 fn utf16_unit(digits: &str) -> Result<(u16, &str), &'static str> {

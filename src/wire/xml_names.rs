@@ -62,7 +62,7 @@ pub(super) fn encode(out: &mut Vec<u8>, key: &str) {
 /// The key of an element name; the inverse of [`encode`], and of XStream's. A lone `_` stays.
 ///
 /// # Errors
-/// A sentence, if `_.` is not followed by four hex digits.
+/// A sentence, if `_.` is not followed by four hex digits, or by those of half a character.
 pub(super) fn decode(name: &str) -> Result<Cow<'_, str>, String> {
     if !name.contains('_') {
         return Ok(Cow::Borrowed(name));
@@ -77,7 +77,7 @@ pub(super) fn decode(name: &str) -> Result<Cow<'_, str>, String> {
             rest = &hex[4..];
             continue;
         }
-        flush(&mut units, &mut key);
+        flush(&mut units, &mut key)?;
         if let Some(after) = rest.strip_prefix("__") {
             key.push('_');
             rest = after;
@@ -89,7 +89,7 @@ pub(super) fn decode(name: &str) -> Result<Cow<'_, str>, String> {
             rest = &rest[letter.len_utf8()..];
         }
     }
-    flush(&mut units, &mut key);
+    flush(&mut units, &mut key)?;
     Ok(Cow::Owned(key))
 }
 
@@ -119,10 +119,10 @@ fn unit(hex: &str) -> Option<u16> {
     u16::from_str_radix(digits, 16).ok()
 }
 
-/// Moves a run of escaped units to the key: characters beyond the first plane come as two. Half a pair
-/// is `?`, as Java's encoder writes it.
-fn flush(units: &mut Vec<u16>, key: &mut String) {
+/// Moves a run of escaped units to the key: characters beyond the first plane come as two.
+fn flush(units: &mut Vec<u16>, key: &mut String) -> Result<(), String> {
     for letter in char::decode_utf16(units.drain(..)) {
-        key.push(letter.unwrap_or('?'));
+        key.push(letter.map_err(|_| "half a character in a name".to_owned())?);
     }
+    Ok(())
 }

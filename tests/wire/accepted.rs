@@ -144,23 +144,6 @@ fn an_empty_host_name_leaves_the_one_before() {
 }
 
 #[test]
-fn half_a_character_is_a_question_mark() {
-    let rows = [
-        (r"\ud800", "?"),
-        (r"a\ud800b", "a?b"),
-        (r"\ud800\n", "?\n"),
-        (r"\ud800\ud800\udc00", "?\u{10000}"),
-        (r"\udc00\ud83d\ude42", "?🙂"),
-    ];
-    for (escaped, expected) in rows {
-        let found = with(&format!(r#""vipAddress":"{escaped}""#));
-        assert_eq!(found.vip_address.as_deref(), Some(expected), "{escaped}");
-    }
-    let found = xml_with("<metadata><a_.d800_.0041>v</a_.d800_.0041></metadata>").unwrap();
-    assert_eq!(&*found.metadata[0].0, "a?A");
-}
-
-#[test]
 fn a_data_center_may_be_named_by_its_place_and_amazon_by_its_class() {
     const AMAZON: &str = r#""@class":"com.netflix.appinfo.AmazonInfo""#;
     let rows = [

@@ -176,6 +176,7 @@ fn values_that_cannot_be_meant_cannot_be_parsed() {
         r#""vipAddress":{}"#,
         r#""vipAddress":["a"]"#,
         r#""status":{}"#,
+        r#""vipAddress":"\ud800""#,
         "\"vipAddress\":\"a\nb\"",
         r#""dataCenterInfo":"MyOwn""#,
         r#""dataCenterInfo":[]"#,
