@@ -302,6 +302,9 @@ fn escape(out: &mut Vec<u8>, value: &str) {
             b'"' => (b"&quot;", 1),
             b'\'' => (b"&apos;", 1),
             b'\r' => (b"&#xd;", 1),
+            0x7f => (b"&#x7f;", 1),
+            // U+0080 to U+009F, Java's other control characters, are C2 80 to C2 9F.
+            0xc2 if bytes[at + 1] < 0xa0 => (&reference(bytes[at + 1]), 2),
             b'\t' | b'\n' => continue,
             0x00..=0x1f => ("\u{fffd}".as_bytes(), 1),
             // U+FFFE and U+FFFF are EF BF BE and EF BF BF.
@@ -313,4 +316,11 @@ fn escape(out: &mut Vec<u8>, value: &str) {
         written = at + length;
     }
     out.extend_from_slice(&bytes[written..]);
+}
+
+/// A character below U+0100 by its number.
+fn reference(letter: u8) -> [u8; 6] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| DIGITS[usize::from(nibble & 15)];
+    [b'&', b'#', b'x', digit(letter >> 4), digit(letter), b';']
 }

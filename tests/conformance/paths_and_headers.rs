@@ -6,6 +6,8 @@ use flate2::read::GzDecoder;
 
 use super::documents::{Instance, JSON, XML, listed};
 use super::targets::Target;
+use crate::support::cluster::SOON;
+use crate::support::eventually::eventually;
 use crate::support::http::{Answer, send};
 
 /// Every path that can be read, of an application with the instance `id`.
@@ -205,7 +207,10 @@ fn case_78_both_prefixes_answer_the_same(at: &Target) {
     let same = |method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]| {
         let [short, long] = ["/eureka", "/eureka/v2"].map(|prefix| {
             let path = format!("{prefix}/{path}");
-            noticed(&send(at.addr(), method, &path, headers, body).expect("an answer"))
+            eventually("a leader", SOON, || {
+                let answer = send(at.addr(), method, &path, headers, body).ok()?;
+                (answer.status != 503).then(|| noticed(&answer))
+            })
         });
         assert_eq!(short, long, "{method} {path} {headers:?}");
     };

@@ -5,7 +5,7 @@
 //! can run at once; one that looks at the whole registry has it [`alone`], or starts [`fresh`] nodes.
 
 use std::net::SocketAddr;
-use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{LazyLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -13,7 +13,8 @@ use serde_json::Value;
 use super::documents::{Instance, JSON, XML, listed};
 use super::house_rules;
 use super::strict_xml::{self, Element};
-use crate::support::cluster::{Cluster, Warden};
+use crate::support::cluster::{Cluster, SOON, Warden};
+use crate::support::eventually::eventually;
 use crate::support::http::{Answer, send};
 
 /// Makes the tests of a case: for each target, in the world named, or as [`Shape`] alone for one that makes its own.
@@ -92,6 +93,17 @@ struct World {
 }
 
 impl World {
+    fn brief(shape: Shape) -> Self {
+        let retention = format!("delta.retention=\"{}s\"", BRIEF_RETENTION.as_secs());
+        let settings = [
+            "protection.enabled=false",
+            "compat.peer_replication=true",
+            "lease.sweep=\"200ms\"",
+            &retention,
+        ];
+        Self::start(shape, &settings)
+    }
+
     fn start(shape: Shape, settings: &[&str]) -> Self {
         let cluster = Cluster::started(shape.size(), settings);
         Self {
@@ -153,15 +165,12 @@ pub(super) fn every_node() -> Vec<Target> {
 /// A world without self-preservation and with short deltas, for cases that wait for leases to end; it
 /// also takes the batches of legacy peers.
 pub(super) fn brief(shape: Shape) -> Target {
-    static WORLDS: [OnceLock<World>; 2] = [const { OnceLock::new() }; 2];
-    let retention = format!("delta.retention=\"{}s\"", BRIEF_RETENTION.as_secs());
-    let settings = [
-        "protection.enabled=false",
-        "compat.peer_replication=true",
-        "lease.sweep=\"200ms\"",
-        &retention,
-    ];
-    let world = WORLDS[shape as usize].get_or_init(|| World::start(shape, &settings));
+    static ONE_NODE: LazyLock<World> = LazyLock::new(|| World::brief(Shape::OneNode));
+    static FOLLOWER: LazyLock<World> = LazyLock::new(|| World::brief(Shape::Follower));
+    let world = match shape {
+        Shape::OneNode => &*ONE_NODE,
+        Shape::Follower => &*FOLLOWER,
+    };
     world.target(world.asked, shape.base())
 }
 
@@ -175,9 +184,14 @@ pub(super) fn fresh(shape: Shape, settings: &[&str]) -> Target {
     }
 }
 
+// A `LazyLock` whose start failed fails every case at once, and does not try again for each.
 fn everyday_world(shape: Shape) -> &'static World {
-    static WORLDS: [OnceLock<World>; 2] = [const { OnceLock::new() }; 2];
-    WORLDS[shape as usize].get_or_init(|| World::start(shape, &[]))
+    static ONE_NODE: LazyLock<World> = LazyLock::new(|| World::start(Shape::OneNode, &[]));
+    static FOLLOWER: LazyLock<World> = LazyLock::new(|| World::start(Shape::Follower, &[]));
+    match shape {
+        Shape::OneNode => &ONE_NODE,
+        Shape::Follower => &FOLLOWER,
+    }
 }
 
 impl World {
@@ -211,7 +225,8 @@ impl Target {
         format!("{}/{path}", self.base)
     }
 
-    /// A request as given; its answer, which obeys the house rules.
+    /// A request as given; its answer, which obeys the house rules. What a node could not do while a leader
+    /// was elected, as on a busy machine happens, is asked again, as every client does.
     pub(super) fn send(
         &self,
         method: &str,
@@ -219,10 +234,23 @@ impl Target {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Answer {
+        eventually("a leader", SOON, || {
+            let answer = self.send_once(method, path, headers, body);
+            let again = answer.header("x-eureka-raft-outcome") == Some("not-executed");
+            (!again).then_some(answer)
+        })
+    }
+
+    fn send_once(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let path = self.path(path);
         let answer = send(self.addr, method, &path, headers, body).expect("an answer");
         house_rules::hold(&format!("{method} {path} {headers:?}"), method, &answer);
         answer
+    }
+
+    /// A request without a body, sent once, whatever it is answered.
+    pub(super) fn ask_once(&self, method: &str, path: &str) -> Answer {
+        self.send_once(method, path, &[JSON], b"")
     }
 
     /// A request without a body that asks for JSON.

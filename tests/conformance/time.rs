@@ -86,7 +86,7 @@ pub(super) fn batch(at: &Target, items: &Value) -> Answer {
 }
 
 /// Registers all of them at one moment.
-fn register_at_once(at: &Target, instances: impl Iterator<Item = Instance>) {
+pub(super) fn register_at_once(at: &Target, instances: impl Iterator<Item = Instance>) {
     let items: Vec<Value> = instances
         .map(|instance| {
             json!({ "appName": instance.app(), "id": instance.field("instanceId"), "action": "Register",

@@ -91,6 +91,15 @@ def minimal(rng, app, id, host, vip):
     return Pairs({"hostName": id, "app": app, "ipAddr": "10.0.0.8", "dataCenterInfo": MYOWN}.items())
 
 
+def deadly(rng, body):
+    """What the released server never answers, or never recovers from."""
+    for name in ("metadata", "leaseInfo"):
+        yield to_json(rng, Pairs([*body, (name, [])]))
+    yield b'{"instance":[]}'
+    # What Steeltoe sends on Amazon.
+    yield to_json(rng, Pairs([*((key, value) for key, value in body if key != "dataCenterInfo"), ("dataCenterInfo", {"@class": DEFAULT_CLASS, "name": "Amazon"})]))
+
+
 SHAPES = [netflix, netflix, netflix, spring, spring, script, fargo, amazon, minimal]
 
 
@@ -145,6 +154,8 @@ def _edit(rng, body):
         body.insert(rng.randrange(len(body) + 1), ("extra", rng.choice(NESTED)))
     elif way < 0.70:
         put(body, "metadata", _metadata(rng))
+        if rng.random() < 0.1:
+            drop(body, "instanceId")
     elif way < 0.76:
         put(body, rng.choice(["port", "securePort"]), _port(rng))
     elif way < 0.82:
@@ -165,9 +176,9 @@ def _edit(rng, body):
 def _metadata(rng):
     pool = [*ODD_VALUES, "v", "v", "a,b"] + ([None] if rng.random() < 0.3 else [])
     entries = {rng.choice(METADATA_KEYS): rng.choice(pool) for _ in range(rng.randrange(5))}
-    if rng.random() < 0.08:
+    if rng.random() < 0.12:
         entries[rng.choice(METADATA_KEYS)] = rng.choice(NESTED)
-    if rng.random() < 0.04:
+    if rng.random() < 0.12:
         entries[rng.choice(["", "a:b", "\u0001", "instanceId"])] = "v"
     return entries
 

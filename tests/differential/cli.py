@@ -102,6 +102,9 @@ class Run:
         if finding.check is not None:
             print("  " + finding.request.curl("$EUREKA"))
         for name, answer in (("theirs", finding.theirs), ("ours", finding.ours)):
+            if answer is None:
+                print(f"  {name}: not asked")
+                continue
             headers = " ".join(f"{key}={value}" for key, value in answer.headers if key in ("content-type", "allow", "content-encoding"))
             print(f"  {name}: {answer.status} {headers}\n    {answer.text()[:BODY_LETTERS]!r}")
         for place, theirs, ours in finding.differences:

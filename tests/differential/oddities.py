@@ -19,6 +19,10 @@ STAMPS = {"lastDirtyTimestamp", "lastUpdatedTimestamp"}
 SCALARS = TEXTS | {"lastDirtyTimestamp", "status", "overriddenStatus", "overriddenstatus", "countryId"}
 PORTS = {"port", "securePort"}
 KNOWN = SCALARS | PORTS | {"dataCenterInfo", "leaseInfo", "metadata"}
+LEASE_NUMBERS = {
+    "renewalIntervalInSecs", "durationInSecs", "registrationTimestamp", "lastRenewalTimestamp", "renewalTimestamp", "evictionTimestamp",
+    "serviceUpTimestamp",
+}  # fmt: skip
 CLASSES = {
     "Amazon": {"com.netflix.appinfo.AmazonInfo"},
     "MyOwn": {DEFAULT_CLASS, "com.netflix.appinfo.MyDataCenterInfo"},
@@ -169,6 +173,10 @@ def _lone(name, value):
         yield from _lone("", inner)
 
 
+def _is_long(text):
+    return re.fullmatch(r"[+-]?\d+", text) is not None and int(text) in _64_BITS
+
+
 def _of_xml(body):
     try:
         root = ET.fromstring(body)
@@ -179,8 +187,12 @@ def _of_xml(body):
         text = "".join([child.text or "", *(inner.tail or "" for inner in child)])
         if child.tag in ("status", "overriddenstatus", "overriddenStatus"):
             found.update(_of_status(text) if text != text.strip() else ())
-        elif child.tag == "lastDirtyTimestamp" and text and not (re.fullmatch(r"\+?\d+", text) and int(text) in _64_BITS):
+        elif child.tag == "lastDirtyTimestamp" and text and (not _is_long(text) or int(text) < 0):
             found.add("D-35")
+        elif child.tag == "lastUpdatedTimestamp" and not _is_long(text):
+            found.add("D-58")
+        elif child.tag == "leaseInfo":
+            found.update("D-58" for inner in child if inner.tag in LEASE_NUMBERS and not _is_long(inner.text or ""))
         elif child.tag in ("instanceId", "ipAddr", "app", "hostName"):
             found.update(_of_name(text))
         elif child.tag in PORTS and _odd_flag(child.get("enabled")):

@@ -94,7 +94,7 @@ class Player:
         self._controls = self._world.controls = self._controls or hazards.has_controls(request)
         self._world.leases_ms.update(seconds * 1000 for seconds in hazards.leases(request))
         if hazards.spins(request) or hazards.poisons(request):
-            return self._ours_alone(at, request)
+            return self._ours_alone(at, operation, request)
         case = self._both(request)
         if case is None:
             return None
@@ -139,9 +139,20 @@ class Player:
         if key is not None and case.theirs.status == 200:
             self._world.earlier.setdefault(key, set()).add(case.theirs.body)
 
-    def _ours_alone(self, at, request):
+    def _ours_alone(self, at, operation, request):
+        """Ours has to refuse what the other would never answer, and to survive what would poison it."""
+        spins = hazards.spins(request)
         answer = self._pair.ours.ask(request)
-        self.tally.used["D-31" if hazards.spins(request) else "D-20"] += 1
+        everything = self._pair.ours.ask(EVERYTHING)
+        self.tally.comparisons += 1
+        self.tally.used["D-31" if spins else "D-20"] += 1
+        problem = None
+        if spins and not 400 <= answer.status < 500:
+            problem = ("status", "a refusal", str(answer.status))
+        elif everything.status != 200 or not everything.body:
+            problem = ("the list of everything", "200", f"{everything.status} {everything.text()[:200]}")
+        if problem is not None:
+            return Finding(at, None, operation.request, [problem], None, answer)
         self._begin()
         return None
 

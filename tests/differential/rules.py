@@ -8,6 +8,7 @@ or settle the case; a rule that settles a write with different outcomes also say
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Callable
 
@@ -61,7 +62,7 @@ def _settle(case):
 # Registrations that are read otherwise
 
 # Here accepted, there refused or accepted with another meaning.
-LAX = {"D-28", "D-29", "D-30", "D-33", "D-37", "D-38", "D-50", "D-52"}
+LAX = {"D-28", "D-29", "D-30", "D-33", "D-37", "D-38", "D-50", "D-52", "D-58"}
 # Here refused, there accepted in one way or another.
 STRICT = {"D-32", "D-35", "D-36", "D-41", "D-49", "D-53"}
 
@@ -77,12 +78,18 @@ def a_registration_is_read_otherwise(case, id):
         return here == 400 and (there == 204 or not case.same_text()) and _settle(case)
     if there == 400:
         return (here == 204 or not case.same_text()) and _settle(case)
-    return here == 204 and id in ("D-28", "D-33", "D-37", "D-38", "D-50") and _settle(case)
+    return here == 204 and id in ("D-28", "D-33", "D-37", "D-38", "D-50", "D-58") and _settle(case)
 
 
 @of_answers("D-34")
 def the_body_null_is_a_mistake(case):
     return case.is_registration and "D-34" in case.oddities and (case.status, case.ours.status) == (500, 400) and _settle(case)
+
+
+@of_answers("D-62")
+def no_body_of_no_type_is_of_no_type(case):
+    nothing = case.request.header("content-type") is None and not case.request.body
+    return case.is_registration and nothing and (case.status, case.ours.status) == (500, 415) and _settle(case)
 
 
 @of_answers("D-13")
@@ -128,7 +135,7 @@ _RANGE = re.compile(r"\s*[\w!#$%&'*+.^`|~-]+(/[\w!#$%&'*+.^`|~-]+)?\s*(;\s*[\w-]
 @of_answers("D-09")
 def a_malformed_accept_does_not_count(case):
     accept = case.request.header("accept")
-    if not accept or case.theirs.status != 400 or case.theirs.body:
+    if not accept or case.theirs.status != 400 or case.theirs.body and not _is_error_page(case.theirs.body):
         return False
     weights = re.findall(r"q=([^;,]*)", accept)
     odd = any(not _RANGE.fullmatch(part) for part in accept.split(",")) or any(not re.fullmatch(r"[01]?(\.\d*)?", weight.strip()) for weight in weights)
@@ -180,7 +187,8 @@ def what_is_worth_it_is_compressed(case):
 @of_answers("D-54")
 def a_content_type_that_is_none_is_of_no_type(case):
     sent = case.request.header("content-type")
-    return sent is not None and not re.match(r"\s*[^/\s;]+/[^/\s;]+", sent) and (case.status, case.ours.status) == (400, 415) and _settle(case)
+    is_none = sent is not None and not re.match(r"\s*[^/\s;]+/[^/\s;]+", sent)
+    return is_none and case.status == 400 and case.ours.status in (415, 406) and _settle(case)
 
 
 @of_answers("D-55")
@@ -360,6 +368,33 @@ def versions_of_deltas_are_opaque(case):
         if plain(other.text).isdigit() and plain(one.text).isdigit():
             one.text = other.text
     return True
+
+
+@of_documents("D-66")
+def compact_xml_escapes_as_full_xml_does(case):
+    """There quotes stay as they are, and a > by its place: what a parser reads is the same."""
+    compact = (case.request.header("x-eureka-accept") or "").lower() == "compact"
+    if not compact or not case.is_list or case.media_type != "application/xml" or case.tree.value() != case.ours_tree.value():
+        return False
+    if _unescaped(case.theirs.body) != _unescaped(case.ours.body) or case.theirs.body.count(b"&") == case.ours.body.count(b"&"):
+        return False
+    case.exact = False
+    return True
+
+
+def _unescaped(body):
+    """How often each byte occurs, digits aside, once the three are written as themselves."""
+    for escaped, letter in ((b"&quot;", b'"'), (b"&apos;", b"'"), (b"&gt;", b">")):
+        body = body.replace(escaped, letter)
+    return Counter(re.sub(rb"\d", b"", body))
+
+
+@of_documents("D-67")
+def the_status_page_is_about_its_server(case):
+    if case.path.rstrip("/") != "/status":
+        return False
+    parts = [{node.name for node in tree.children} for tree in (case.tree, case.ours_tree)]
+    return parts[0] == parts[1] and _settle(case)
 
 
 @of_documents("D-51")

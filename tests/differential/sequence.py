@@ -4,6 +4,7 @@ Owns which operations there are, how often each comes, and which reads follow it
 that a server answers flows back.
 """
 
+import gzip
 import random
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ ACCEPTS = [
     JSON, JSON, JSON, XML, XML, None, "*/*", "application/*", "text/html", "text/plain", f"{JSON};q=0.5, {XML}", f"{XML}, {JSON}",
     "text/html, image/gif, image/jpeg, */*; q=0.2", "application/json, application/*+json", "application/vnd.foo+json", "text/xml",
     "application/json, application/xml, text/xml, application/*+json, application/*+xml", f"{JSON};q=0", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-    "", "APPLICATION/JSON", "application/json; charset=utf-8", f"text/plain, {JSON};q=0.1", "bogus", "*",
+    "", "APPLICATION/JSON", "application/json; charset=utf-8", f"text/plain, {JSON};q=0.1", "bogus", "*", ",", "a/", f"{JSON};q=2", "json",
 ]  # fmt: skip
 CONTENT_TYPES = [
     None, "text/plain", "text/json", "application/json; charset=utf-8", "application/json;charset=ISO-8859-1", "application/json; charset=utf-16",
@@ -146,11 +147,14 @@ class Sequence:
             bodies.to_json(rng, body, "Instance"), bodies.to_json(rng, body, ""), bodies.to_json(rng, body, "application"),
             b'<!DOCTYPE instance [<!ENTITY a "b">]>' + bodies.to_xml(rng, body), b"<?xml version='1.1'?>" + bodies.to_xml(rng, body),
             b"<!-- -->" + bodies.to_xml(rng, body), b" \n" + bodies.to_xml(rng, body), bodies.to_xml(rng, body).replace(b"instance>", b"Instance>"),
+            *bodies.deadly(rng, body), *bodies.deadly(rng, body),
             bodies.to_json(rng, body)[:-1] + b',"x":1}', b'{"x":1,' + bodies.to_json(rng, body)[1:], bodies.to_json(rng, body), bodies.to_xml(rng, body),
         ])  # fmt: skip
         right = XML if text.lstrip()[:1] == b"<" else JSON
         kind = right if rng.random() < 0.6 else rng.choice(CONTENT_TYPES)
         headers = self._headers() + ((("Content-Type", kind),) if kind is not None else ())
+        if rng.random() < 0.1:
+            headers, text = (*headers, ("Content-Encoding", "gzip")), gzip.compress(text, mtime=0)
         return Request("POST", f"{self._base()}/apps/{self._app()}", (), headers, text)
 
     def _body(self):
@@ -224,7 +228,7 @@ class Sequence:
         if compact and rng.random() < 0.35:
             headers += (("X-Eureka-Accept", rng.choice(["compact", "compact", "COMPACT", "[compact]", "full", "x"])),)
         if rng.random() < 0.3:
-            headers += (("Accept-Encoding", rng.choice(["gzip", "gzip, x-gzip, deflate", "identity", "gzip;q=0.5"])),)
+            headers += (("Accept-Encoding", rng.choice(["gzip", "gzip, x-gzip, deflate", "identity", "gzip;q=0.5", "gzip;q=0"])),)
         return Request("GET", f"{self._base()}{path}", query, headers)
 
     def _regions(self):

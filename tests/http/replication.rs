@@ -141,7 +141,7 @@ async fn an_item_means_what_the_peers_single_request_means() {
     assert_eq!(held["instance"]["overriddenStatus"], "OUT_OF_SERVICE");
 }
 
-/// D-64, D-72.
+/// D-71, D-72.
 #[tokio::test]
 async fn a_refused_registration_is_200_without_effect_and_a_lame_item_is_400() {
     let world = a_peer().await;
@@ -403,7 +403,7 @@ async fn a_quota_holds_for_the_items_of_a_batch() {
     assert_eq!(statuses(&world, &items).await, [200, 200, 507]);
 }
 
-/// D-63.
+/// D-70.
 #[tokio::test]
 async fn a_node_takes_no_batch_unless_it_is_told_to() {
     let world = World::new().await;

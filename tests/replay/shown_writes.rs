@@ -89,7 +89,7 @@ fn a_registration_without_a_type_is_415_also_when_it_is_empty() {
     }
 }
 
-/// D-63.
+/// D-70.
 #[test]
 fn batches_of_peers_are_not_taken_unless_told_to() {
     let server = Fresh::start();

@@ -255,7 +255,6 @@ impl Node {
         self.process.is_some()
     }
 
-    /// Removes everything the node ever stored.
     /// Takes over a copy of the data directory of a node that does not run, under that node's name.
     pub fn become_a_copy_of(&mut self, original: &Self) {
         assert!(original.process.is_none(), "{} runs", original.name);
@@ -267,6 +266,7 @@ impl Node {
         self.set(&format!("node.name=\"{}\"", original.name));
     }
 
+    /// Removes everything the node ever stored.
     pub fn wipe(&self) {
         assert!(self.process.is_none(), "{} runs", self.name);
         std::fs::remove_dir_all(&self.data).expect("the data directory goes");

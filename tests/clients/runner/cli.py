@@ -172,7 +172,7 @@ def cells_of(kind, ours, theirs):
     if "broken" in ours:
         return {"registers": (FAIL, ours["broken"])}
     cells = {name: tuple(cell) for name, cell in ours["results"].items()}
-    cells["deltas"] = findings.deltas_verdict(kind, ours)
+    cells["deltas"] = findings.deltas_verdict(kind, ours, theirs)
     if "broken" in theirs:
         cells["log"] = (FAIL, f"nothing to compare with: {theirs['broken']}")
     else:

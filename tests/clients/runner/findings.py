@@ -4,6 +4,9 @@ Owns the two verdicts that no single step gives: that no delta made the client f
 not have with the released server.
 """
 
+import re
+from collections import Counter
+
 from .logs import complaints
 from .story import FAIL, NOT_OFFERED, OK, STEPS
 
@@ -30,7 +33,10 @@ def complaints_without_faults(story):
     """What it complained of before a node went, and as it was stopped."""
     log, began = story.client.log, story.log_at
     found = complaints(log, 0, began.get("kill", began.get("cancels")))
-    return found | complaints(log, began["cancels"]) if "cancels" in began else found
+    if "cancels" not in began:
+        return found
+    race = story.kind.race_at_end
+    return found | {line for line in complaints(log, began["cancels"]) if not (race and re.search(race, line))}
 
 
 def full_fetches(story):
@@ -44,8 +50,8 @@ def step_at(story, moment):
     return begun[-1] if begun else BEFORE
 
 
-def deltas_verdict(kind, ours):
-    """(verdict, what was seen)."""
+def deltas_verdict(kind, ours, theirs=None):
+    """(verdict, what was seen). How often the released server makes it fetch all is told and not judged."""
     if kind.full_fetches:
         return NOT_OFFERED, kind.full_fetches
     unexcused = [step for step in ours["full"] if step not in kind.own_fault]
@@ -53,8 +59,15 @@ def deltas_verdict(kind, ours):
         return FAIL, f"{len(unexcused)} full fetches after the first, during {', '.join(dict.fromkeys(unexcused))}; {ours['deltas']} deltas"
     if ours["deltas"] < DELTAS_MIN:
         return FAIL, f"only {ours['deltas']} deltas: this says nothing"
-    excused = f"; {len(ours['full'])} full fetches of its own making ({', '.join(dict.fromkeys(ours['full']))})" if ours["full"] else ""
-    return OK, f"{ours['deltas']} deltas{excused}"
+    return OK, f"{ours['deltas']} deltas{told('of its own making', ours)}{told('with the released server', theirs)}"
+
+
+def told(what, found):
+    """The full fetches after the first, counted by step."""
+    if not found or not found.get("full"):
+        return ""
+    counted = Counter(found["full"])
+    return f"; full fetches {what}: {', '.join(f'{number} in {step}' for step, number in counted.items())}"
 
 
 def repeated(first, second):

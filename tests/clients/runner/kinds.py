@@ -38,6 +38,8 @@ class Kind:
     seconds: int = 80
     # Steps in which it fetches all by its own fault, against any server, and why.
     own_fault: dict = field(default_factory=dict)
+    # Complaints as it ends that depend on the moment alone; an expression.
+    race_at_end: str = ""
 
     @property
     def is_slow(self):
@@ -83,14 +85,20 @@ RUST_REFUSES = (
 PY_LOSES = "it loses an application that is new to it out of a delta, so its hash code differs and it fetches all"
 
 
-def jvm(name, library, pin):
+def jvm(name, library, pin, variant=None, setting=None):
+    """The application `name`; as a `variant` of that name with a `setting` of the client's."""
+    settings = [f"-D{setting}"] if setting else []
     return Kind(
-        name=name,
-        library=library,
+        name=f"{name}-{variant}" if variant else name,
+        library=f"{library}, {setting}" if setting else library,
         language="java",
-        command=(*JAVA, TOOLS / name / f"{name}.jar"),
+        command=(JAVA[0], *settings, *JAVA[1:], TOOLS / name / f"{name}.jar"),
         install=name,
         pin=(f"{name}/pom.xml", pin),
+        # A fetch that takes longer than the interval is given up with a warning, and on a busy machine one takes a second.
+        environment={"FETCH_SECONDS": "2"},
+        # Netflix's shutdown() drops what its supervisors have just queued, and they say so.
+        race_at_end=r"TimedSupervisorTask\b.* task supervisor (timed out|shutting down, can't accept the task)",
     )
 
 
@@ -143,6 +151,8 @@ ALL = (
     jvm("netflix1", "Netflix eureka-client", NETFLIX_PIN),
     jvm("spring5", "Spring Cloud Netflix of Spring Cloud", SPRING_PIN),
     jvm("spring4", "Spring Cloud Netflix of Spring Cloud", SPRING_PIN),
+    jvm("spring5", "Spring Cloud Netflix of Spring Cloud", SPRING_PIN, "webclient", "eureka.client.webclient.enabled=true"),
+    jvm("spring4", "Spring Cloud Netflix of Spring Cloud", SPRING_PIN, "restclient", "eureka.client.restclient.enabled=true"),
 )
 
 
