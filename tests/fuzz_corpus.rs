@@ -53,6 +53,11 @@ fn every_json_body_of_the_corpus_is_answered_within_bounds() {
 }
 
 #[test]
+fn every_batch_of_the_corpus_has_an_answer_an_item_within_bounds() {
+    replay("batch", oracles::batch::judge);
+}
+
+#[test]
 fn every_xml_body_of_the_corpus_is_answered_within_bounds() {
     replay("xml_body", |body| oracles::body::judge(Format::Xml, body));
 }

@@ -13,6 +13,7 @@ use eureka_raft::{registry, wire};
 
 #[path = "../../tests/support/allocations.rs"]
 pub mod allocations;
+pub mod batch;
 pub mod body;
 pub mod target;
 

@@ -82,7 +82,8 @@ pub fn decode_replication(
     let text = std::str::from_utf8(body).map_err(|error| unparsable(error.to_string()))?;
     // What follows the document is ignored, as there.
     let mut json = serde_json::Deserializer::from_str(text);
-    let list = List::deserialize(&mut json).map_err(|error| unparsable(error.to_string()))?;
+    let list =
+        List::deserialize(&mut json).map_err(|error| unparsable(scalar::sentence(&error)))?;
     match list.replication_list {
         Items::All(items) => items
             .into_iter()
