@@ -113,7 +113,8 @@ def _of_center(value):
     known = {"@class", "name"} | ({"metadata"} if name == "Amazon" else set())
     if kind not in expected or len(value) != len({key for key, _ in value}) or any(key not in known for key, _ in value):
         yield "D-30"
-    if name == "Amazon" and not isinstance(metadata, _Object):
+    order = [key for key, _ in value]
+    if name == "Amazon" and (not isinstance(metadata, _Object) or order.index("metadata") < order.index("name")):
         yield "D-30"
     if isinstance(metadata, _Object):
         yield from _of_metadata(metadata)
