@@ -23,6 +23,7 @@ LEASE_NUMBERS = {
     "renewalIntervalInSecs", "durationInSecs", "registrationTimestamp", "lastRenewalTimestamp", "renewalTimestamp", "evictionTimestamp",
     "serviceUpTimestamp",
 }  # fmt: skip
+NUMBERS = STAMPS | PORTS | {"countryId"}
 CLASSES = {
     "Amazon": {"com.netflix.appinfo.AmazonInfo"},
     "MyOwn": {DEFAULT_CLASS, "com.netflix.appinfo.MyDataCenterInfo"},
@@ -81,6 +82,8 @@ def _of_json(instance):
         elif name in ("instanceId", "ipAddr", "app", "hostName") and isinstance(value, str):
             yield from _of_name(value)
         yield from _lone(name, value)
+    if len({str(value) for name, value in instance if name == "hostName" and value}) > 1:
+        yield "D-75"
     metadata = instance.first("metadata")
     if "instanceId" not in names or not instance.first("instanceId"):
         if isinstance(metadata, _Object) and metadata.first("instanceId") is not None:
@@ -175,7 +178,13 @@ def _lone(name, value):
 
 
 def _is_long(text):
-    return re.fullmatch(r"[+-]?\d+", text) is not None and int(text) in _64_BITS
+    return re.fullmatch(r"[+-]?[0-9]+", text) is not None and int(text) in _64_BITS
+
+
+def _has_other_digits(element):
+    """Whether a number of the instance or its lease is written in digits of another script."""
+    numbers = [element, *element] if element.tag == "leaseInfo" else [element] if element.tag in NUMBERS else []
+    return any(character.isdecimal() and not character.isascii() for one in numbers for character in one.text or "")
 
 
 def _of_xml(body):
@@ -184,7 +193,11 @@ def _of_xml(body):
     except (ET.ParseError, ValueError):
         return set()
     found = set()
+    if len({child.text for child in root if child.tag == "hostName" and child.text}) > 1:
+        found.add("D-75")
     for child in root:
+        if _has_other_digits(child):
+            found.add("D-69")
         text = "".join([child.text or "", *(inner.tail or "" for inner in child)])
         if child.tag in ("status", "overriddenstatus", "overriddenStatus"):
             found.update(_of_status(text) if text != text.strip() else ())

@@ -62,7 +62,7 @@ def _settle(case):
 # Registrations that are read otherwise
 
 # Here accepted, there refused or accepted with another meaning.
-LAX = {"D-28", "D-29", "D-30", "D-33", "D-37", "D-38", "D-50", "D-52", "D-53", "D-58"}
+LAX = {"D-28", "D-29", "D-30", "D-33", "D-37", "D-38", "D-50", "D-52", "D-53", "D-58", "D-75"}
 # Here refused, there accepted in one way or another.
 STRICT = {"D-32", "D-35", "D-36", "D-41", "D-49"}
 
@@ -78,7 +78,14 @@ def a_registration_is_read_otherwise(case, id):
         return here == 400 and (there == 204 or not case.same_text()) and _settle(case)
     if there == 400:
         return (here == 204 or not case.same_text()) and _settle(case)
-    return here == 204 and id in ("D-28", "D-33", "D-37", "D-38", "D-50", "D-53", "D-58") and _settle(case)
+    return here == 204 and id in ("D-28", "D-33", "D-37", "D-38", "D-50", "D-53", "D-58", "D-75") and _settle(case)
+
+
+@of_answers("D-69")
+def a_digit_is_one_of_ten(case):
+    """Refused as no number where a garbled one is, and the default where that is."""
+    odd = case.is_registration and "D-69" in case.oddities
+    return odd and case.theirs.status == 204 and case.ours.status in (204, 400) and _settle(case)
 
 
 @of_answers("D-34")
