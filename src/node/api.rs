@@ -307,7 +307,7 @@ pub struct MemberStatus {
     pub peer: String,
     /// Where clients reach it.
     pub http: String,
-    /// Whether this node heard from it lately.
+    /// Whether it answered this node lately, or was not asked yet.
     pub reachable: bool,
     /// The index it is known to hold: by the leader's replication, else by its own last status.
     pub matched: Option<u64>,

@@ -25,8 +25,9 @@ const POLL_MAX: Duration = Duration::from_millis(800);
 /// What the members last said.
 #[derive(Default)]
 pub(super) struct Members {
-    /// Guards the last answers, by node id; held for a copy.
-    said: Mutex<BTreeMap<u64, NodeStatus>>,
+    /// Guards the last answers, by node id, `None` from who gave none; held for a copy. A member that is not in it
+    /// was not asked yet.
+    said: Mutex<BTreeMap<u64, Option<NodeStatus>>>,
 }
 
 impl Members {
@@ -61,20 +62,22 @@ impl Members {
     /// Who answered when they were last asked.
     pub(super) fn alive(&self) -> BTreeSet<u64> {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        said.keys().copied().collect()
+        let answered = said.iter().filter(|(_, answer)| answer.is_some());
+        answered.map(|(id, _)| *id).collect()
     }
 
     /// The index and the hash of the state a member last had, by its own word.
     pub(super) fn state_of(&self, id: u64) -> Option<(u64, u128)> {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = &said.get(&id)?.state;
+        let state = &said.get(&id)?.as_ref()?.state;
         Some((state.index, u128::from_str_radix(&state.hash, 16).ok()?))
     }
 
     /// What the others last said of their disks, by node id; without those who did not answer.
     pub(super) fn disks(&self) -> BTreeMap<u64, DiskPart> {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        said.iter().map(|(id, status)| (*id, status.disk)).collect()
+        let disk = |(id, answer): (&u64, &Option<NodeStatus>)| Some((*id, answer.as_ref()?.disk));
+        said.iter().filter_map(disk).collect()
     }
 
     /// The table, `own` being this node's status.
@@ -86,17 +89,21 @@ impl Members {
             .iter()
             .map(|member| {
                 let own = (member.member.id == raft.me()).then_some(own);
-                row(member, &status, own.or_else(|| said.get(&member.member.id)))
+                let answer = said.get(&member.member.id);
+                let last = own.or_else(|| answer?.as_ref());
+                MemberStatus {
+                    // Silence is only what was asked for: without this a node that runs could be
+                    // replaced through one that has just started.
+                    reachable: last.is_some() || answer.is_none(),
+                    ..row(member, &status, last)
+                }
             })
             .collect()
     }
 
     fn note(&self, answers: Vec<(u64, Option<NodeStatus>)>) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        *said = answers
-            .into_iter()
-            .filter_map(|(id, answer)| Some((id, answer?)))
-            .collect();
+        *said = answers.into_iter().collect();
     }
 }
 
