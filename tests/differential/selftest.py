@@ -20,7 +20,8 @@ from .sides import Ours, Pair, binary, scratch
 QUIET_SEEDS = 6
 SEEDS_MAX = 40
 OPERATIONS = 40
-SHRINK_SECONDS_MAX = 60
+# Enough to leave out operations, which takes some hundred plays; the bytes of bodies could take minutes.
+SHRINK_SECONDS_MAX = 4
 # A planted difference needs a registration, the request that shows it, and at most two that lead there.
 OPERATIONS_LEFT_MAX = 4
 
