@@ -18,11 +18,8 @@ STAMPS = {"lastDirtyTimestamp", "lastUpdatedTimestamp"}
 # Fields of the server's own (`lastUpdatedTimestamp`, `actionType`) are as good as unknown.
 SCALARS = TEXTS | {"lastDirtyTimestamp", "status", "overriddenStatus", "overriddenstatus", "countryId"}
 PORTS = {"port", "securePort"}
-KNOWN = SCALARS | PORTS | {"dataCenterInfo", "leaseInfo", "metadata"}
-LEASE_NUMBERS = {
-    "renewalIntervalInSecs", "durationInSecs", "registrationTimestamp", "lastRenewalTimestamp", "renewalTimestamp", "evictionTimestamp",
-    "serviceUpTimestamp",
-}  # fmt: skip
+OBJECTS = {"dataCenterInfo", "leaseInfo", "metadata"}
+KNOWN = SCALARS | PORTS | OBJECTS
 NUMBERS = STAMPS | PORTS | {"countryId"}
 CLASSES = {
     "Amazon": {"com.netflix.appinfo.AmazonInfo"},
@@ -48,22 +45,38 @@ def of(request):
         body = body[3:]
     if body.lstrip()[:1] == b"<":
         return _of_xml(body)
-    try:
-        tree, _ = json.JSONDecoder(object_pairs_hook=_Object, strict=False).raw_decode(body.decode("utf-8", "replace").lstrip())
-    except (ValueError, RecursionError):
+    text = body.decode("utf-8", "replace").lstrip()
+    tree, is_cut = _parsed(text), False
+    if tree is _NONE:
+        tree, is_cut = _parsed(text + "}"), True
+    if tree is _NONE:
         return set()
     if tree is None:
         return {"D-34"}
-    if not isinstance(tree, _Object) or not tree or not isinstance(tree[0][1], _Object):
+    if not isinstance(tree, _Object) or not tree:
         return set()
-    return set(_of_json(tree[0][1]))
+    if not isinstance(tree[0][1], _Object):
+        return set() if isinstance(tree[0][1], list) else {"D-76"}
+    return set(_of_json(tree[0][1])) | ({"D-78"} if is_cut else set())
+
+
+_NONE = object()
+
+
+def _parsed(text):
+    try:
+        return json.JSONDecoder(object_pairs_hook=_Object, strict=False).raw_decode(text)[0]
+    except (ValueError, RecursionError):
+        return _NONE
 
 
 def _of_json(instance):
     names = [name for name, _ in instance]
     for name, value in instance:
         nested = isinstance(value, list)
-        if name not in KNOWN and nested:
+        if name in OBJECTS and not nested and value is not None:
+            yield "D-76"
+        elif name not in KNOWN and nested:
             yield "D-28"
         elif name in SCALARS and nested:
             yield "D-49"
@@ -206,7 +219,7 @@ def _of_xml(body):
         elif child.tag == "lastUpdatedTimestamp" and not _is_long(text):
             found.add("D-58")
         elif child.tag == "leaseInfo":
-            found.update("D-58" for inner in child if inner.tag in LEASE_NUMBERS and not _is_long(inner.text or ""))
+            found.update("D-58" for inner in child if not _is_long(inner.text or ""))
         elif child.tag in ("instanceId", "ipAddr", "app", "hostName"):
             found.update(_of_name(text))
         elif child.tag in PORTS and _odd_flag(child.get("enabled")):
