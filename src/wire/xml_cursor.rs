@@ -88,7 +88,11 @@ impl<'a> Cursor<'a> {
                 Event::CData(text) => Part::Said(text.xml10_content()),
                 Event::GeneralRef(reference) => Part::Said(resolve(&reference)?),
                 Event::Decl(_) if !is_first => return Err("a prolog inside".to_owned()),
-                Event::Comment(_) | Event::PI(_) | Event::Decl(_) => continue,
+                Event::PI(instruction) => {
+                    check_target(instruction.target())?;
+                    continue;
+                }
+                Event::Comment(_) | Event::Decl(_) => continue,
                 Event::DocType(_) => return Err("a document type".to_owned()),
                 Event::Eof => return Err("the document ends early".to_owned()),
             });
@@ -169,7 +173,8 @@ impl<'a> Cursor<'a> {
         loop {
             match self.event()? {
                 Event::Eof => return Ok(()),
-                Event::Comment(_) | Event::PI(_) => {}
+                Event::PI(instruction) => check_target(instruction.target())?,
+                Event::Comment(_) => {}
                 Event::Text(text) if text.trim().is_empty() => {}
                 _ => return Err("something follows the root".to_owned()),
             }
@@ -177,16 +182,27 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Checks what the parser takes as it comes: the name, and each attribute.
-fn check_element(element: &BytesStart<'_>) -> Result<(), String> {
-    let name = element.name();
-    let name = name.as_ref();
+fn check_name(name: &str) -> Result<(), String> {
     let fits =
         |byte: u8| !byte.is_ascii() || byte.is_ascii_alphanumeric() || b"._-:".contains(&byte);
     let begins = |byte: &u8| !(byte.is_ascii_digit() || b"-.".contains(byte));
     if !name.as_bytes().first().is_some_and(begins) || !name.bytes().all(fits) {
         return Err("a name that XML does not have".to_owned());
     }
+    Ok(())
+}
+
+/// Checks whom an instruction is for; nobody may be called as the prolog is.
+fn check_target(name: &str) -> Result<(), String> {
+    if name.eq_ignore_ascii_case("xml") {
+        return Err("a prolog inside".to_owned());
+    }
+    check_name(name)
+}
+
+/// Checks what the parser takes as it comes: the name, and each attribute.
+fn check_element(element: &BytesStart<'_>) -> Result<(), String> {
+    check_name(element.name().as_ref())?;
     if element.attributes_raw().is_empty() {
         return Ok(());
     }

@@ -41,6 +41,14 @@ class _Object(list):
 def of(request):
     """Ids of the rows that the body falls under."""
     body = request.body or b""
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return _of_readable(body.decode("utf-8", "replace").encode()) | {"D-80"}
+    return _of_readable(body)
+
+
+def _of_readable(body):
     if body.startswith(b"\xef\xbb\xbf"):
         body = body[3:]
     if body.lstrip()[:1] == b"<":
