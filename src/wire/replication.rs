@@ -10,7 +10,8 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
@@ -151,6 +152,9 @@ fn xml_document<'a>(answers: impl Iterator<Item = ItemAnswer<'a>>, bytes_max: us
     xml.finish()
 }
 
+/// A value written as a JSON object. Without it serde also takes an array for a struct, its fields in order.
+struct Object<T>(T);
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct List<'a> {
@@ -204,6 +208,22 @@ struct Told<'a> {
     instance: Option<&'a str>,
 }
 
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Object<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members)).map(Object)
+            }
+        }
+        json.deserialize_map(Members(PhantomData))
+    }
+}
+
 impl<'de: 'a, 'a> Deserialize<'de> for Items<'a> {
     fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
         struct Array<'a>(PhantomData<&'a ()>);
@@ -216,7 +236,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Items<'a> {
                 let mut items = Vec::new();
                 while items.len() < REPLICATION_ITEMS_MAX {
                     match seq.next_element()? {
-                        Some(item) => items.push(item),
+                        Some(Object(item)) => items.push(item),
                         None => return Ok(Items::All(items)),
                     }
                 }
