@@ -13,7 +13,7 @@ LEASE_SECONDS_MIN = 30
 LEASE_SECONDS_MAX = 2_000_000
 _SPINS = re.compile(rb'"(metadata|leaseInfo|instance|port|securePort|dataCenterInfo)"\s*:\s*\[')
 _CONTROL = re.compile(rb"\\u00[01][0-9a-fA-F]|\\[bf]|%[01][0-9a-fA-F]|&#|[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_DURATION = re.compile(rb'durationInSecs"?\s*[:>]\s*"?\s*([0-9.eE+-]+|true)')
+_DURATION = re.compile(rb'durationInSecs"?\s*[:>]\s*(?:"|<!\[CDATA\[)?\s*([0-9.eE+-]+|true)')
 
 
 def spins(request):
