@@ -105,7 +105,10 @@ async fn changed(app: &App, route: Route, call: &Call) -> Result<Reply, ApiError
         Route::Member(name, action) => orders::member(app, call, name, action).await,
         Route::LeaderTransfer => orders::transfer(app, call).await,
         // There is no Amazon here (`ASGResource.java:107`).
-        Route::AutoScalingGroup => Err(ApiError::BadRequest("there are no scaling groups here")),
+        Route::AutoScalingGroup => {
+            call.accepted()?;
+            Err(ApiError::BadRequest("there are no scaling groups here"))
+        }
         _ => Err(ApiError::NotFound),
     }
 }

@@ -92,7 +92,11 @@ impl<'a> Cursor<'a> {
                     check_target(instruction.target())?;
                     continue;
                 }
-                Event::Comment(_) | Event::Decl(_) => continue,
+                Event::Decl(prolog) => {
+                    prolog.version().map_err(|error| scalar::sentence(&error))?;
+                    continue;
+                }
+                Event::Comment(_) => continue,
                 Event::DocType(_) => return Err("a document type".to_owned()),
                 Event::Eof => return Err("the document ends early".to_owned()),
             });

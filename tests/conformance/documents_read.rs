@@ -107,6 +107,7 @@ fn case_56_an_accept_of_neither_is_406_whatever_the_method(at: &Target) {
             ("GET", "apps/C56/i-1"),
             ("PUT", "apps/C56/i-1"),
             ("DELETE", "apps/C56/i-1"),
+            ("PUT", "asg/none/status?value=ENABLED"),
         ] {
             let answer = at.send(method, path, &[("Accept", accept)], b"");
             assert_eq!(

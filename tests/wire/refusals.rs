@@ -87,6 +87,7 @@ fn what_is_no_instance_element_cannot_be_parsed() {
         minimal_with("<?\"?>"),
         minimal_with("<?XML?>"),
         format!("<?1?>{}", minimal_with("")),
+        format!("<?xml ?>{}", minimal_with("")),
         format!("{}<?\"?>", minimal_with("")),
         minimal_with("&unknown;"),
         minimal_with("<extra>&unknown;</extra>"),
