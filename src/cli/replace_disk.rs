@@ -5,6 +5,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
@@ -21,6 +22,9 @@ use crate::store::StoppedDir;
 use crate::store::identity::{Identity, JOIN_ADDRESSES_MAX, JoinMark};
 
 const NOTHING_DONE: &str = "nothing was changed";
+/// How long a node that has just ended may still be taken for one that runs. Its peers ask every second, and wait
+/// less than one for the answer.
+const SILENCE_MAX: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Args)]
 #[command(
@@ -83,6 +87,7 @@ pub(super) fn run(arguments: &ReplaceDiskArguments) -> Result<(), ExitReason> {
                     "name it with --config",
                 ));
             };
+            let cluster = cluster.once_silent(&arguments.asking, &name)?;
             let plan = cluster.plan(&root, &name)?;
             carry_out(plan, arguments, None)?
         }
@@ -95,6 +100,7 @@ pub(super) fn run(arguments: &ReplaceDiskArguments) -> Result<(), ExitReason> {
                 ));
             };
             cluster.check_identity(identity.as_deref())?;
+            let cluster = cluster.once_silent(&arguments.asking, &name)?;
             let plan = cluster.plan(&root, &name)?;
             // What is whole can be wrong: the majority said so.
             let wrong = root.join(EVIDENCE_FILE).exists();
@@ -167,6 +173,24 @@ impl Cluster {
             leader: status.cluster.leader,
             members: members.into_rows(),
         })
+    }
+
+    /// The cluster once `name` no longer answers it, or as it is after [`SILENCE_MAX`]: a node that has just ended is
+    /// noticed by the next question of its peers.
+    fn once_silent(mut self, asking: &Asking, name: &str) -> Result<Self, ExitReason> {
+        let runtime = runtime()?;
+        for _ in 0..SILENCE_MAX.as_secs() {
+            if !self
+                .members
+                .iter()
+                .any(|row| row.name == name && row.reachable)
+            {
+                break;
+            }
+            runtime.block_on(async { tokio::time::sleep(Duration::from_secs(1)).await });
+            self = Self::ask(asking)?;
+        }
+        Ok(self)
     }
 
     /// The directory of another cluster is not this cluster's to replace.
