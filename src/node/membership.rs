@@ -89,14 +89,8 @@ impl Members {
             .iter()
             .map(|member| {
                 let own = (member.member.id == raft.me()).then_some(own);
-                let answer = said.get(&member.member.id);
-                let last = own.or_else(|| answer?.as_ref());
-                MemberStatus {
-                    // Silence is only what was asked for: without this a node that runs could be
-                    // replaced through one that has just started.
-                    reachable: last.is_some() || answer.is_none(),
-                    ..row(member, &status, last)
-                }
+                let asked = said.get(&member.member.id).map(Option::as_ref);
+                row(member, &status, own.map(Some).or(asked))
             })
             .collect()
     }
@@ -123,7 +117,19 @@ async fn ask_status(raft: &Raft, id: u64) -> Option<NodeStatus> {
     }
 }
 
-fn row(member: &MemberView, status: &RaftStatus, said: Option<&NodeStatus>) -> MemberStatus {
+/// Silence is only what was asked for: otherwise a node that runs could be replaced through one that has just
+/// started.
+fn is_reachable(last: Option<Option<&NodeStatus>>) -> bool {
+    !matches!(last, Some(None))
+}
+
+/// `last` is what the member answered when it was last asked, if it ever was.
+fn row(
+    member: &MemberView,
+    status: &RaftStatus,
+    last: Option<Option<&NodeStatus>>,
+) -> MemberStatus {
+    let said = last.flatten();
     let role = match (Some(member.member.id) == status.leader, member.voter) {
         (true, _) => "leader",
         (false, true) => "voter",
@@ -146,7 +152,7 @@ fn row(member: &MemberView, status: &RaftStatus, said: Option<&NodeStatus>) -> M
         lag: said.map(|said| status.committed.saturating_sub(said.log.applied)),
         peer: member.member.peer_addr.clone(),
         http: member.member.http_addr.clone(),
-        reachable: said.is_some(),
+        reachable: is_reachable(last),
         matched: member
             .matched
             .or_else(|| said.map(|status| status.log.last)),
@@ -160,4 +166,15 @@ fn row(member: &MemberView, status: &RaftStatus, said: Option<&NodeStatus>) -> M
 fn name_of(status: &RaftStatus, id: u64) -> Option<String> {
     let view = status.members.iter().find(|view| view.member.id == id)?;
     Some(view.member.name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_reachable;
+
+    #[test]
+    fn only_a_member_that_was_asked_can_be_silent() {
+        assert!(is_reachable(None), "not asked yet");
+        assert!(!is_reachable(Some(None)), "asked, without an answer");
+    }
 }
